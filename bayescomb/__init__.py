@@ -149,7 +149,7 @@ __all__ = [
     "without_each",
 ]
 
-# Everything is imported when it is first used: PyMC, ArviZ and matplotlib take seconds, and help needs not even numpy.
+# Every name is imported at its first use: PyMC, ArviZ and matplotlib take seconds, and --help needs not even numpy.
 _NAMES = {
     "bayescomb.fit.averaging.inconsistency": ("scale_factors", "scaled_profile"),
     "bayescomb.fit.averaging.information": ("information_weights", "source_covariances"),
@@ -200,10 +200,10 @@ _LAZY = {name: module for module, names in _NAMES.items() for name in names}
 _MODULES = {
     "figures": "bayescomb.output.figures",
     "fits": "bayescomb.formats.fits",
-    "likelihood": "bayescomb.likelihood",  # the room is called as the function, which it would hide
+    "likelihood": "bayescomb.likelihood",  # the package has the name of the function and is called in its place
 }
 
-# The text of what shows itself, by module and class; the functions load as late.
+# Class of a result -> module and name of the function that writes its text, imported at its first use.
 _TEXTS = {
     "bayescomb.fit.averaging.information.InformationWeights": ("bayescomb.output.tables.averages", "information_text"),
     "bayescomb.fit.averaging.some_inputs.GroupResults": ("bayescomb.output.tables.some_inputs", "group_text"),

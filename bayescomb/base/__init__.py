@@ -1,8 +1,6 @@
-"""What every room stands on: errors, checks, progress, threads, and files that are complete or absent.
+"""Foundations of every room: errors, checks, numerics, rounding, progress, and files that are complete or absent.
 
-Imports nothing else of bayescomb.  Start at errors, which lists what can go wrong.
+Imports nothing else of bayescomb.  Start at errors, the list of what can go wrong.
 """
 
-from bayescomb.base.errors import BayescombError, InputWarning
-
-__all__ = ["BayescombError", "InputWarning"]
+__all__: list[str] = []

@@ -1,6 +1,7 @@
-"""Checks that inputs go through when they are built; each returns the checked value or raises with place and remedy.
+"""Checks of inputs when they are built: each returns the checked value, or raises an error with place and remedy.
 
-A mapping that cannot be changed, for the fields of frozen dataclasses; it pickles, unlike ``MappingProxyType``.
+The fields of frozen dataclasses hold what cannot be changed: :func:`frozen_array` makes an array read-only, and
+:class:`FrozenMapping` is a read-only mapping that can be pickled, unlike ``MappingProxyType``.
 """
 
 from __future__ import annotations
@@ -47,12 +48,13 @@ __all__ = [
     "frozen_array",
     "known_name",
     "located",
+    "some_names",
     "with_article",
 ]
 
-# Eigenvalues of a matrix scaled to unit diagonal, over its size, below which they are rounding.
+# An eigenvalue of a matrix scaled to unit diagonal is rounding below this times the number of rows.
 SINGULAR: Final = 1e-14
-# Characters of a value in a message.
+# Most characters of a value in a message.
 LONGEST_VALUE: Final = 60
 
 
@@ -67,7 +69,7 @@ def check_finite(values: ArrayLike, *, where: str) -> FloatArray:
     """The values as a read-only array, all finite.
 
     Raises:
-        InvalidNumberError: an entry is NaN or infinite, or no number.
+        InvalidNumberError: an entry is NaN, infinite or not a number.
     """
     try:
         holds_text = np.asarray(values).dtype.kind == "U"  # numpy would parse it as numbers
@@ -86,10 +88,10 @@ def check_finite(values: ArrayLike, *, where: str) -> FloatArray:
 
 
 def check_shape(array: FloatArray, shape: tuple[int, ...], *, where: str) -> FloatArray:
-    """The array itself if it has the shape.
+    """The array itself.
 
     Raises:
-        InvalidMatrixError: it has another one.
+        InvalidMatrixError: it has another shape.
     """
     if array.shape != shape:
         msg = f"{where}: shape {array.shape} found, {shape} needed; give one row or column per name"
@@ -102,7 +104,7 @@ def check_array(values: ArrayLike, shape: tuple[int, ...], *, where: str) -> Flo
 
     Raises:
         InvalidMatrixError: it has another shape.
-        InvalidNumberError: an entry is NaN or infinite, or no number.
+        InvalidNumberError: an entry is NaN, infinite or not a number.
     """
     return check_shape(check_finite(values, where=where), shape, where=where)
 
@@ -128,7 +130,7 @@ def check_correlation(values: ArrayLike, *, names: Sequence[str], where: str) ->
     Args:
         values: shape (n, n).
         names: the n names that its rows and columns belong to.
-        where: what it is, for messages.
+        where: name of the matrix, for messages.
 
     Raises:
         InvalidMatrixError: shape, symmetry, diagonal or an entry is wrong.
@@ -149,7 +151,7 @@ def check_correlation(values: ArrayLike, *, names: Sequence[str], where: str) ->
 
 
 def check_correlation_entry(value: float, *, where: str) -> float:
-    """An entry of a correlation matrix; one that rounding has moved beyond 1 is set to 1.
+    """An entry of a correlation matrix; one that rounding has moved beyond 1 or -1 is set to that.
 
     Raises:
         InvalidMatrixError: it lies outside [-1, 1].
@@ -161,13 +163,13 @@ def check_correlation_entry(value: float, *, where: str) -> float:
 
 
 def check_covariance(values: ArrayLike, *, where: str, definite: bool, singular: bool = False) -> FloatArray:
-    """A symmetric matrix, positive definite if asked for.
+    """A symmetric matrix, on request positive definite.
 
     Args:
         values: shape (n, n).
-        where: what it is, for messages.
-        definite: all eigenvalues have to be above 0.
-        singular: with ``definite``, some may vanish while every variance is above 0.
+        where: name of the matrix, for messages.
+        definite: require all eigenvalues to be above 0.
+        singular: with ``definite``, allow eigenvalues 0, but no variance 0.
 
     Raises:
         InvalidMatrixError: it is not square, not symmetric or not positive definite.
@@ -186,11 +188,11 @@ def check_covariance(values: ArrayLike, *, where: str, definite: bool, singular:
 
 
 def check_names(names: Sequence[str], *, where: str, allow_empty: bool = False) -> None:
-    """Names are non-empty strings without surrounding blanks, and unique.
+    """Require unique names of printable text without surrounding blanks.
 
     Raises:
-        DuplicateNameError: a name stands twice.
-        UnknownNameError: a name is empty, or there is none at all.
+        DuplicateNameError: a name is given twice.
+        UnknownNameError: a name is empty or not of that form, or there is no name at all.
     """
     if not names and not allow_empty:
         msg = f"{where}: none given, at least one is needed"
@@ -209,10 +211,10 @@ def check_names(names: Sequence[str], *, where: str, allow_empty: bool = False) 
 
 
 def check_distinct(first: Iterable[str], second: Iterable[str], *, kinds: tuple[str, str], where: str) -> None:
-    """No name is of both kinds.
+    """Require that no name is of both kinds.
 
     Raises:
-        DuplicateNameError: one is.
+        DuplicateNameError: a name is of both.
     """
     taken = set(first)
     for name in second:
@@ -228,26 +230,26 @@ def with_article(noun: str) -> str:
 
 
 def known_name(name: str, known: Collection[str], *, kind: str, where: str) -> str:
-    """The name itself if it is known.
+    """The name itself.
 
     Raises:
-        UnknownNameError: it is not; the message offers the closest names.
+        UnknownNameError: it is not known; the message offers the closest names.
     """
     if not isinstance(name, str) or name not in known:
         close = _written_otherwise(name, known) or difflib.get_close_matches(str(name), list(dict.fromkeys(known)), n=3)
-        hint = f"did you mean {', '.join(map(repr, close))}?" if close else f"known: {_some(known)}"
+        hint = f"did you mean {', '.join(map(repr, close))}?" if close else f"known: {some_names(known)}"
         if not known:
-            hint = "there is none"
+            hint = f"there is no {kind}"
         msg = f"{where}: unknown {kind} {name!r}; {hint}"
         raise UnknownNameError(msg)
     return name
 
 
 def check_choice[Word: str](value: str, choices: Iterable[Word], *, where: str) -> Word:
-    """The value itself if it is one of the choices, as the closed word that it is.
+    """The value, typed as one of the choices.
 
     Raises:
-        OptionError: it is not.
+        OptionError: it is none of them.
     """
     choices = list(choices)
     for word in choices:
@@ -259,7 +261,7 @@ def check_choice[Word: str](value: str, choices: Iterable[Word], *, where: str) 
     raise OptionError(msg)
 
 
-# What the arguments of the public functions are -> the class, by name as this module is below them all, and how to get one.
+# Kind of an argument of a public function -> its class, by name as this module cannot import it, and how to get one.
 KINDS: Final = {
     "combination": ("Combination", "bayescomb.load(path) reads one"),
     "posterior": ("DataTree", "bayescomb.sample(combination) gives one, bayescomb.load_posterior(path) reads one"),
@@ -271,7 +273,7 @@ def expects[**P, R](**kinds: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Decorator that checks arguments of a public function against :data:`KINDS`; an optional one may be ``None``.
 
     Raises (when the function is called):
-        OptionError: one is something else, most often a path, or two stand in the wrong order.
+        OptionError: an argument is of another kind, most often a path, or two arguments are in the wrong order.
 
     Examples:
         >>> import bayescomb as bc
@@ -300,10 +302,10 @@ def expects[**P, R](**kinds: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 
 def check_kind(value: object, kind: str, *, where: str, others: Iterable[object] = ()) -> None:
-    """The value is of one of the :data:`KINDS`.
+    """Require a value of one of the :data:`KINDS`.
 
     Raises:
-        OptionError: it is not.
+        OptionError: it is of another kind.
     """
     name, remedy = KINDS[kind]
 
@@ -314,7 +316,7 @@ def check_kind(value: object, kind: str, *, where: str, others: Iterable[object]
         found = next((f"a {k}" for k, (own, _) in KINDS.items() if type(value).__name__ == own), None)
         if found is None:
             found = (
-                repr(str(value)) if isinstance(value, (str, PurePath)) else f"something of the type {type(value).__name__}"
+                repr(str(value)) if isinstance(value, (str, PurePath)) else f"an object of the class {type(value).__name__}"
             )
         if any(fits(other) for other in others):
             remedy = "are two arguments in the wrong order?"
@@ -323,10 +325,10 @@ def check_kind(value: object, kind: str, *, where: str, others: Iterable[object]
 
 
 def check_mapping(value: object, *, where: str, example: str) -> None:
-    """The value is a mapping from names.
+    """Require a mapping from names.
 
     Raises:
-        OptionError: it is not; the message shows the example.
+        OptionError: the value is none; the message shows the example.
     """
     if not isinstance(value, Mapping):
         msg = f"{where}: {_shortened(value)} found, a mapping from names is needed, as in {example}"
@@ -334,10 +336,10 @@ def check_mapping(value: object, *, where: str, example: str) -> None:
 
 
 def check_items(values: object, kind: type, *, where: str) -> None:
-    """The values are a list or tuple of things of a kind.
+    """Require a list or tuple of objects of one class.
 
     Raises:
-        OptionError: they are not.
+        OptionError: it is no list, or an object is of another class.
     """
     if isinstance(values, (str, Mapping)) or not isinstance(values, Iterable):
         msg = f"{where}: {_shortened(values)} found, a list of objects of the class {kind.__name__} is needed"
@@ -350,7 +352,7 @@ def check_items(values: object, kind: type, *, where: str) -> None:
 
 @contextmanager
 def located(where: str) -> Iterator[None]:
-    """Put the place in front of the message of every bayescomb error that is raised inside.
+    """Put the place in front of the message of every bayescomb error raised inside the block.
 
     Examples:
         >>> with located("budget.csv:7"):
@@ -366,12 +368,12 @@ def located(where: str) -> Iterator[None]:
 
 
 def _entry(i: int, j: int, names: Sequence[str]) -> str:
-    """An entry of a matrix, by name where its rows have names."""
+    """An entry of a matrix for a message, by name if its rows have names."""
     return f"entry ({names[i]!r}, {names[j]!r})" if names else f"entry ({i}, {j})"
 
 
 def _written_otherwise(name: object, known: Collection[str]) -> list[str]:
-    """Names that differ in capital letters and blanks only."""
+    """Known names that differ from this one in capital letters and blanks alone."""
 
     def folded(text: object) -> str:
         return "".join(str(text).casefold().split())
@@ -380,16 +382,16 @@ def _written_otherwise(name: object, known: Collection[str]) -> list[str]:
 
 
 def _shortened(value: object) -> str:
-    """A value for a message, in one line and not more than half of it."""
+    """A value for a message: one line, cut at :data:`LONGEST_VALUE`."""
     text = " ".join(repr(value).split())
     return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."
 
 
 def check_count(value: object, *, least: int, where: str) -> int:
-    """A whole number that is large enough.
+    """A whole number of at least ``least``.
 
     Raises:
-        OptionError: it is not.
+        OptionError: it is no whole number, or a smaller one.
     """
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
         msg = f"{where} = {value!r} found, a whole number of at least {least} is needed"
@@ -398,22 +400,27 @@ def check_count(value: object, *, least: int, where: str) -> int:
 
 
 def check_seed(seed: int | None) -> int:
-    """A seed, drawn if none is given.
+    """The seed; a random one for ``None``.
 
     Raises:
-        OptionError: it is no whole number from 0.
+        OptionError: it is no whole number, or below 0.
     """
     return int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else check_count(seed, least=0, where="seed")
 
 
-def _some(names: Collection[str], limit: int = 8) -> str:
-    """The first few names, for a message."""
+def some_names(names: Collection[str], limit: int = 8) -> str:
+    """The first few names for a message, and the number of the others.
+
+    Examples:
+        >>> some_names(["a", "b", "c"], limit=2)
+        "'a', 'b' and 1 more"
+    """
     listed = list(dict.fromkeys(names))
-    return ", ".join(map(repr, listed[:limit])) + (", ..." if len(listed) > limit else "")
+    return ", ".join(map(repr, listed[:limit])) + (f" and {len(listed) - limit} more" if len(listed) > limit else "")
 
 
 class FrozenMapping[Key, Value](Mapping[Key, Value]):
-    """Read-only copy of a mapping, in its order.
+    """Read-only copy of a mapping, in the same order.
 
     Examples:
         >>> FrozenMapping({"m_t": 1.0})["m_t"]

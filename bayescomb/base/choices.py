@@ -1,6 +1,6 @@
-"""Closed words of the settings, and the defaults that the command line shows before anything else is loaded.
+"""Words that settings can take, and the defaults that the command line shows before it imports anything else.
 
-A word is a literal type, so that a place which forgets a case is a type error; the tuples are what checks and options offer.
+Each set of words is a literal type, so that code which forgets a word is a type error; its tuple is for checks and options.
 """
 
 from __future__ import annotations
@@ -68,48 +68,48 @@ __all__ = [
     "Treatment",
 ]
 
-# Of a combination; what a nuisance name in two inputs means: a mistake, or the same nuisance.
+# Settings of a combination; a nuisance name in two inputs is an error, or the same nuisance.
 Treatment = Literal["covariance", "nuisance"]
 RepairKind = Literal["none", "shift", "clip", "nearest"]
 Chi2Form = Literal["neyman", "pearson"]
 NuisanceValues = Literal["used", "ignored"]
 SharedNameRule = Literal["error", "same"]
-# Of the range of a coefficient.
+# End of the range of a coefficient.
 RangeEnd = Literal["low", "high"]
-# Of a nuisance, and of the uncertain size of a source.
+# How a nuisance shifts an estimate, and how the sizes of a source are uncertain.
 ResponseForm = Literal["absolute", "relative", "lognormal"]
 SizeKind = Literal["common", "independent"]
-# Of a curve through points, and beyond its ends, see bayescomb.inputs.curves.
+# How a curve passes between points and continues beyond them, see bayescomb.inputs.curves.
 CurveKind = Literal["cubic", "natural", "monotone", "polynomial"]
 BeyondEnds = Literal["nothing", "straight"]
-# Of a prediction and of an extraction.
+# Settings of predictions and extractions.
 MassScheme = Literal["pole", "running"]
 Distribution = Literal["absolute", "normalised", "rate"]
 PdfErrors = Literal["none", "symmetric_hessian", "hessian", "replicas"]
 ScaleTreatment = Literal["fixed", "common", "independent", "correlated"]
 ScalePrior = Literal["uniform", "normal"]
-# Of the parts of an error, see bayescomb.fit.impacts.
+# Definition of the parts of an error, see bayescomb.fit.impacts.
 Parts = Literal["propagated", "held"]
-# Errors of a fit: Delta chi2 = 1 from the answer of MINOS, or from the linearised model, and those of this model alone.
+# Errors of a fit: Delta chi2 = 1 by MINOS, Delta chi2 = 1 by a search from the linearised model, or that model alone.
 FitErrors = Literal["minos", "crossing", "hesse"]
-# What of a box of coefficients is feasible: all, a part, no volume, nothing.
+# Feasible part of a box of coefficients: all, a part with volume, a part without volume, nothing.
 Feasible = Literal["box", "partial", "point", "empty"]
-# Factor on the errors of inputs that scatter too much, see bayescomb.fit.averaging.inconsistency.
+# Scale factor for inputs that scatter too much, see bayescomb.fit.averaging.inconsistency.
 ScaleRule = Literal["pdg", "birge", "codata"]
-# Of the tables that people who average print.
+# Tables of averages, and their formats.
 TableName = Literal[
     "breakdown", "weights", "correlation", "sources", "compatibility", "without", "groups", "scale", "relative", "all"
 ]
 TableFormat = Literal["text", "latex", "csv", "html"]
-# What is left out, or tested against the rest.
+# Inputs that are left out, or tested against the rest.
 InputKind = Literal["measurement", "estimate", "experiment"]
 # How central values are hidden, see bayescomb.inputs.blinding.
 BlindingKind = Literal["shift", "factor"]
-# Of sampling: whether coefficients are drawn from their priors or held.
+# Settings of sampling; coefficients are drawn from their priors, or held at nominal.
 Correlations = Literal["prior", "nominal"]
 Engine = Literal["marginal", "full"]
 Backend = Literal["auto", "fused", "vm", "numba"]
-# Where figures come from, and the shells for which words are completed.
+# Origin of published figures, and the shells with word completion.
 ProvenanceKind = Literal["published", "reconstructed", "assumed"]
 Shell = Literal["bash", "zsh", "fish"]
 
@@ -140,9 +140,9 @@ BLINDINGS: Final[tuple[BlindingKind, ...]] = get_args(BlindingKind)
 PROVENANCE_KINDS: Final[tuple[ProvenanceKind, ...]] = get_args(ProvenanceKind)
 SHELLS: Final[tuple[Shell, ...]] = get_args(Shell)
 
-# Points of each scan.
+# Default number of points of each scan.
 SCAN_POINTS: Final = 6
-# Draws per chain behind the explorer and of each data set of a study, and the processes that work on these.
+# Default draws per chain of the explorer and of each data set of a study, and the processes of a study.
 DRAWS_BEHIND: Final = 1000
 DRAWS_PER_TOY: Final = 300
 WORKERS: Final = 2

@@ -1,4 +1,4 @@
-"""Modules that load when they are first used: a profile needs neither labelled arrays nor pandas behind them."""
+"""Modules imported at their first use: a profile needs neither xarray nor the pandas that it imports."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["deferred"]
 
 
 class _Deferred:
-    """Stands for a module; the first attribute that is asked for imports it."""
+    """Stands for a module, which its first attribute access imports."""
 
     def __init__(self, name: str) -> None:
         self._name = name

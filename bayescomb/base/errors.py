@@ -60,7 +60,7 @@ class InputWarning(UserWarning):
 
 
 def warn_input(message: str) -> None:
-    """Warn of what an input holds; the warning points to the line of the caller outside bayescomb.
+    """Warn about an input; the warning points to the line outside bayescomb that made the call.
 
     Examples:
         >>> import warnings
@@ -79,11 +79,11 @@ class FileFormatError(BayescombError):
 
 
 class FormulaError(BayescombError):
-    """A formula is no arithmetic, its units do not fit, or it refers to itself."""
+    """A formula is not arithmetic, its units do not match, or it refers to itself."""
 
 
 class InvalidNumberError(BayescombError):
-    """A number is not finite, has the wrong sign or is no number at all."""
+    """A number is not finite, has the wrong sign, or is not a number at all."""
 
 
 class InvalidMatrixError(BayescombError):
@@ -91,7 +91,7 @@ class InvalidMatrixError(BayescombError):
 
 
 class UnknownNameError(BayescombError):
-    """A name is used that nothing in the model carries."""
+    """A name is used that does not exist in the model, or cannot be a name."""
 
 
 class DuplicateNameError(BayescombError):

@@ -1,4 +1,4 @@
-"""Arrays with names that become xarray arrays when somebody asks for one: most commands only print a few numbers."""
+"""Labelled arrays that become xarray arrays at their first use, as most commands only print a few numbers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class _Labelled:
 
 
 class _LabelledField:
-    """A field that keeps what :func:`labelled` made until it is read."""
+    """A field that keeps the value of :func:`labelled` and makes the array when it is first read."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.key = f"_{name}"
@@ -67,7 +67,7 @@ def labelled_field() -> Any:
 
 
 def labelled(values: FloatArray, dims: Sequence[str], coords: Mapping[str, Any], *, name: str) -> Any:
-    """The value of a :func:`labelled_field`; the arguments are those of a DataArray."""
+    """Value for a :func:`labelled_field`; the arguments are those of a DataArray."""
     return _Labelled(values, tuple(dims), coords, name)
 
 

@@ -1,9 +1,8 @@
-"""Linear algebra in one thread, matrices scaled to unit diagonal, and where a function crosses zero.
+"""Matrices scaled to unit diagonal, zeros and maxima of functions of one variable, and BLAS in one thread.
 
-The optimisers of scipy, which find roots and maxima too, take longer to load than ``bayescomb check`` has to work.
-
-Threads of BLAS wait for each other in a loop: where another process has the second core, they make a profile fifty times
-slower.
+Zeros and maxima are found here, as scipy.optimize takes longer to import than ``bayescomb check`` takes to run.  BLAS is
+held to one thread, as its threads wait for each other in a loop: beside another busy process they make a profile fifty
+times slower.
 """
 
 from __future__ import annotations
@@ -34,6 +33,9 @@ __all__ = [
 
 # Published matrices are typed with a few digits, so a genuine asymmetry is far above this.
 SYMMETRY_TOLERANCE: Final = 1e-9
+# Golden section, and the most steps of a search for a zero.
+GOLDEN: Final = (math.sqrt(5) - 1) / 2
+MOST_STEPS: Final = 200
 
 
 def asymmetric_entry(matrix: FloatArray, *, tolerance: float | None = None) -> tuple[int, int] | None:
@@ -41,7 +43,7 @@ def asymmetric_entry(matrix: FloatArray, *, tolerance: float | None = None) -> t
 
     Args:
         matrix: shape (n, n).
-        tolerance: difference that is none; by default :data:`SYMMETRY_TOLERANCE` of the largest entry.
+        tolerance: largest difference that counts as rounding; by default :data:`SYMMETRY_TOLERANCE` times the largest entry.
 
     Examples:
         >>> import numpy as np
@@ -58,7 +60,7 @@ def asymmetric_entry(matrix: FloatArray, *, tolerance: float | None = None) -> t
 
 
 def unit_diagonal(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """A symmetric matrix scaled to a diagonal of 1 or -1, and the scale, which takes the units out of its eigenvalues.
+    """A symmetric matrix scaled to a diagonal of 1 or -1, so that its eigenvalues have no units, and the scale.
 
     Args:
         matrix: A, shape (n, n).
@@ -89,7 +91,7 @@ def correlation_of(covariance: FloatArray) -> FloatArray:
 
 
 def information_of(correlation: FloatArray, sizes: FloatArray) -> FloatArray:
-    """Inverse of the covariance rho_ij s_i s_j, taken of the correlations, which have no units.
+    """Inverse of the covariance rho_ij s_i s_j; only rho is inverted, so that units cost no precision.
 
     Args:
         correlation: rho, positive definite, shape (n, n).
@@ -104,10 +106,6 @@ def information_of(correlation: FloatArray, sizes: FloatArray) -> FloatArray:
     return (inverse + inverse.T) / 2 / np.outer(sizes, sizes)
 
 
-GOLDEN: Final = (math.sqrt(5) - 1) / 2
-MOST_STEPS: Final = 200
-
-
 def crossing(function: Callable[[float], float], inside: float, outside: float, *, tolerance: float = 2e-12) -> float:
     """Where a continuous function crosses zero, by Ridders' method (IEEE Trans. Circuits Syst. 26 (1979) 979).
 
@@ -115,7 +113,7 @@ def crossing(function: Callable[[float], float], inside: float, outside: float, 
         function: not negative at ``inside``, negative at ``outside``.
         inside: one end of the interval.
         outside: the other end, above or below.
-        tolerance: of the place.
+        tolerance: of the position of the zero.
 
     Examples:
         >>> round(crossing(lambda x: 2 - x * x, 0.0, 2.0), 9)
@@ -140,7 +138,7 @@ def crossing(function: Callable[[float], float], inside: float, outside: float, 
 
 
 def concave_maximum(function: Callable[[float], float], low: float, high: float, *, tolerance: float = 1e-10) -> float:
-    """Where a concave function is largest on an interval, by the golden section.
+    """Position of the maximum of a concave function on [low, high], within ``tolerance``, by golden-section search.
 
     Examples:
         >>> round(concave_maximum(lambda x: -abs(x - 0.3), 0.0, 1.0), 6)

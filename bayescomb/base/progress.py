@@ -1,4 +1,4 @@
-"""Progress of long work: a bar in a terminal or a notebook, a line a minute elsewhere."""
+"""Progress of long work: a bar in a terminal or a notebook, elsewhere a line per minute."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 __all__ = ["announced", "chain_bars", "finished_parts", "no_progress", "shows_progress", "tracked"]
 
 log = logging.getLogger(__name__)
-# Seconds between the states of a line in a notebook.
+# Seconds between updates of the line in a notebook.
 EVERY = 0.5
 _silent: ContextVar[bool] = ContextVar("silent", default=False)
 
@@ -58,12 +58,12 @@ def _in_notebook() -> bool:
 
 
 def tracked[T](steps: Iterable[T], text: str, *, total: int | None = None, progress: bool | None = None) -> Iterator[T]:
-    """The steps one by one, with a bar that goes away at the end.
+    """The steps one by one, with a bar that disappears at the end.
 
     Args:
-        steps: what is worked through.
-        text: what is done, in front of the bar.
-        total: number of steps, where they cannot be counted.
+        steps: the steps of the work.
+        text: description in front of the bar.
+        total: number of steps, needed where ``steps`` has no length.
         progress: as in :func:`shows_progress`.
 
     Examples:
@@ -86,7 +86,7 @@ def tracked[T](steps: Iterable[T], text: str, *, total: int | None = None, progr
 
 
 def _tracked_in_notebook[T](steps: Iterable[T], text: str, count: int | None) -> Iterator[T]:
-    """One line that is rewritten now and then, and empty at the end; needs nothing but the notebook."""
+    """A line that is rewritten twice a second and empty at the end; it needs no package but IPython."""
     display = sys.modules["IPython"].display.display
     handle = display({"text/plain": text}, raw=True, display_id=True)
     last = time.monotonic()
@@ -102,17 +102,17 @@ def _tracked_in_notebook[T](steps: Iterable[T], text: str, count: int | None) ->
 
 @contextmanager
 def chain_bars(chains: int, *, shown: bool) -> Iterator[Callable[[Sequence[Any]], None] | None]:
-    """A bar for each chain, with its name, its divergences and the time that is left, on standard error.
+    """A bar for each chain on standard error, with its name, divergences and remaining time.
 
     Args:
         chains: number of chains.
-        shown: whether there are bars; without, what is given is ``None``.
+        shown: whether to show bars.
 
     Yields:
-        What the sampler calls now and then, with one object per chain that has ``finished_draws``, ``total_draws`` and
-        ``divergences``.
+        A callback for the sampler, which takes one object per chain with ``finished_draws``, ``total_draws`` and
+        ``divergences``; ``None`` without bars.
     """
-    # In a notebook rich needs widgets for what moves, and warns where they are not there.
+    # In a notebook rich needs ipywidgets for moving bars, and warns where they are not installed.
     if not shown or (_in_notebook() and importlib.util.find_spec("ipywidgets") is None):
         yield None
         return
@@ -139,11 +139,11 @@ def chain_bars(chains: int, *, shown: bool) -> Iterator[Callable[[Sequence[Any]]
 
 @contextmanager
 def announced(text: str, *, progress: bool | None = None, every: float = 60.0) -> Iterator[None]:
-    """Announce a step: at once in a terminal or notebook, by a line a minute in a file or a pipe.
+    """Announce a step: at once in a terminal or notebook, by a line per minute in a file or a pipe.
 
     Args:
-        text: what is done.
-        progress: as in :func:`shows_progress`; ``False`` says nothing.
+        text: description of the step.
+        progress: as in :func:`shows_progress`; ``False`` prints nothing.
         every: seconds between lines.
 
     Examples:
@@ -174,11 +174,11 @@ def announced(text: str, *, progress: bool | None = None, every: float = 60.0) -
 
 
 def finished_parts[T](parts: Iterable[T], text: str) -> tuple[tuple[T, ...], bool]:
-    """All parts, or after Ctrl-C those that were finished, and whether it was interrupted; a warning in the log says so.
+    """All parts, or after Ctrl-C the finished ones with a warning in the log, and whether Ctrl-C came.
 
     Args:
         parts: made one after the other.
-        text: what they are.
+        text: name of the parts, in the plural.
 
     Raises:
         KeyboardInterrupt: nothing was finished.
@@ -190,7 +190,7 @@ def finished_parts[T](parts: Iterable[T], text: str) -> tuple[tuple[T, ...], boo
     found: list[T] = []
     try:
         for part in parts:
-            found.append(part)  # noqa: PERF402  # one by one: what was found before an interruption counts
+            found.append(part)  # noqa: PERF402  # one by one: parts made before an interruption are kept
     except KeyboardInterrupt:
         if not found:
             raise

@@ -1,8 +1,8 @@
 """Rounding for people: two significant digits of the total error, the same for value, error and every part of it.
 
-Files keep full precision; only pages, figures and terminals round, and only by the functions here.  What has no error of
-its own has a fixed number of digits, by what it is: a chi2, a p-value, a pull, a coefficient, a share, a weight.  Texts have
-true signs (minus, plus-minus); :func:`plain` writes them in ASCII for a terminal.
+Files keep full precision; only pages, figures and terminals round, and only by the functions here.  A number without an
+error has a number of digits that its kind fixes: a chi2, a p-value, a pull, a coefficient, a share, a weight.  Texts have
+Unicode signs (minus, plus-minus); :func:`plain` replaces them by ASCII for a terminal.
 """
 
 from __future__ import annotations
@@ -51,17 +51,17 @@ COEFFICIENT_PLACES: Final = 3
 CORRELATION_PLACES: Final = 2
 WEIGHT_PLACES: Final = 4
 R_HAT_PLACES: Final = 4
-# Below this a p-value is written with a power of ten.
+# A p-value below this is written with a power of ten.
 SMALL_P_VALUE: Final = 1e-3
 # The smallest p-value that double precision holds without losing digits.
 LEAST_P_VALUE: Final = 1e-300
-# Shifts are small against the parameter: shown in a thousandth of its unit, by its own name where it has one.
+# Unit -> name of a thousandth of it, in which shifts are shown, as they are small against the parameter.
 THOUSANDTH: Final = {"GeV": "MeV", "TeV": "GeV", "nb": "pb", "pb": "fb"}
 ASCII: Final = str.maketrans({"±": "+-", MINUS: "-", NONE: "-", "²": "^2", "Δ": "Delta "})
 
 
 def _power(value: float, digits: int) -> int:
-    """Power of ten of the leading digit once a number is rounded to so many digits."""
+    """Power of ten of the leading digit of a number rounded to some significant digits."""
     return int(f"{value:.{digits - 1}e}".split("e")[1])
 
 
@@ -69,7 +69,7 @@ def decimals(error: float) -> int:
     """Decimals that leave two significant digits of an error; negative for tens, hundreds, ...
 
     Raises:
-        InvalidNumberError: the uncertainty is zero, negative or not finite.
+        InvalidNumberError: the error is zero, negative or not finite.
 
     Examples:
         >>> [decimals(e) for e in (0.119, 0.367, 0.0996, 0.97, 12.0, 360.0)]
@@ -82,10 +82,10 @@ def decimals(error: float) -> int:
 
 
 def fixed(value: float | None, places: int, *, sign: bool = False) -> str:
-    """A number with a fixed number of decimals and a true minus sign, never a negative zero; a dash if there is none.
+    """A number with fixed decimals, a Unicode minus sign and no negative zero; a dash for a missing number.
 
     Args:
-        value: the number, ``None`` or NaN if there is none.
+        value: the number; ``None`` or NaN if it is missing.
         places: decimals; negative ones round to tens, hundreds, ...
         sign: write the plus of positive numbers too.
 
@@ -105,7 +105,7 @@ def fixed(value: float | None, places: int, *, sign: bool = False) -> str:
 
 
 def significant(value: float | None, digits: int = 3) -> str:
-    """A number with a few significant digits, for quantities without an uncertainty.
+    """A number with a few significant digits, for quantities without an error.
 
     Examples:
         >>> significant(-0.0014838), significant(7.56412), significant(3477.9), significant(0.9996)
@@ -130,7 +130,7 @@ def _with_power(value: float, digits: int) -> str:
 def rounded_like(value: float | None, error: float, *, sign: bool = False) -> str:
     """A value, or a part of its error, with the decimals that two digits of the total error give.
 
-    Without an error that sets the digits (0, infinite, not known) it has six significant digits.
+    Where the error is 0, infinite or NaN, the value has six significant digits.
 
     Examples:
         >>> rounded_like(172.5134, 0.3293), rounded_like(0.0138, 0.3293), rounded_like(172.5134, 0.0)
@@ -149,13 +149,13 @@ def rounded_like(value: float | None, error: float, *, sign: bool = False) -> st
 
 
 def with_error(value: float, *errors: float, unit: str = "", labels: tuple[str, ...] = ()) -> str:
-    """A value with its uncertainties, all with the decimals that two digits of the first one give.
+    """A value with its errors, all with the decimals that two digits of the first error give.
 
     Args:
         value: the value.
-        errors: one or more uncertainties, the total one in the lead; NaN if there is none.
+        errors: one or more errors, the total one first; NaN if it is missing.
         unit: written after the number.
-        labels: one per uncertainty.
+        labels: one per error.
 
     Examples:
         >>> with_error(172.5134, 0.3293, unit="GeV")
@@ -181,7 +181,7 @@ def with_error(value: float, *errors: float, unit: str = "", labels: tuple[str, 
 
 
 def at_bound_text(up: float, *, unit: str = "") -> str:
-    """A result at its bound 0: it has an upper end and no symmetric error.
+    """A result at its bound 0, which has an upper error alone.
 
     Args:
         up: distance at which chi2 has grown by 1.
@@ -195,7 +195,7 @@ def at_bound_text(up: float, *, unit: str = "") -> str:
 
 
 def with_unit(text: str, unit: str = "") -> str:
-    """A text with a unit in brackets, where there is one.
+    """A text followed by its unit in brackets, if it has one.
 
     Examples:
         >>> with_unit("m_t", "GeV"), with_unit("ratio")
@@ -205,7 +205,7 @@ def with_unit(text: str, unit: str = "") -> str:
 
 
 def signed_errors(up: float, down: float, *, error: float) -> str:
-    """Asymmetric uncertainties with the decimals of a symmetric one.
+    """Asymmetric errors with the decimals of a symmetric one.
 
     Examples:
         >>> signed_errors(2.6262, -2.5809, error=2.6035)
@@ -215,7 +215,7 @@ def signed_errors(up: float, down: float, *, error: float) -> str:
 
 
 def interval_text(low: float, high: float, *, error: float, unit: str = "") -> str:
-    """An interval with the decimals of an uncertainty.
+    """An interval with the decimals of an error.
 
     Examples:
         >>> interval_text(172.1862, 172.8389, error=0.3295, unit="GeV")
@@ -280,11 +280,11 @@ def pull_text(value: float | None, *, sign: bool = False) -> str:
 
 
 def percent_text(share: float | None, error: float = 0.0, *, places: int = 1, sign: bool = False) -> str:
-    """A share in percent (the sign % is the caller's), with its error where it has one that sets the digits.
+    """A share in percent, without the sign %, and its error where that is above 0.
 
     Args:
         share: as a fraction.
-        error: of the share, as a fraction.
+        error: error of the share, as a fraction; 0 for none.
         places: decimals of a share without an error.
         sign: write the plus of positive numbers too.
 
@@ -300,7 +300,7 @@ def percent_text(share: float | None, error: float = 0.0, *, places: int = 1, si
 
 
 def weight_places(weights: Iterable[float]) -> int:
-    """Decimals of the weights of one result: four, and more where the largest is small (its unit differs from the data's).
+    """Decimals of the weights of one result: four, or more if all are small, as between a result and data in other units.
 
     Examples:
         >>> weight_places([0.41, 0.59]), weight_places([0.00041, -0.002])
@@ -331,11 +331,11 @@ def small_unit(unit: str) -> str:
 
 
 def fine_unit(error: float, unit: str) -> tuple[float, str, int]:
-    """Scale, unit and decimals in which shifts of a parameter read well: a thousandth of its unit where the error is small.
+    """Scale factor, unit and decimals for shifts of a parameter; for an error below 1 the unit is a thousandth of its own.
 
     Args:
-        error: of the parameter, in its unit.
-        unit: its unit.
+        error: error of the parameter, in its unit.
+        unit: unit of the parameter.
 
     Examples:
         >>> fine_unit(0.33, "GeV"), fine_unit(35.0, "pb")
@@ -351,8 +351,8 @@ def fine_text(value: float, fine: tuple[float, str, int], *, sign: bool = False)
     """A shift with its unit.
 
     Args:
-        value: in the unit of the parameter.
-        fine: of :func:`fine_unit`.
+        value: the shift, in the unit of the parameter.
+        fine: result of :func:`fine_unit`.
         sign: write the plus of positive numbers too.
 
     Examples:

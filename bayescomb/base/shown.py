@@ -1,7 +1,7 @@
-"""How a result shows itself: ``repr`` in one line, ``str`` as the command line prints it, a notebook the same.
+"""Display of results: ``repr`` is one line, ``str`` the text of the command line, and a notebook shows it as HTML.
 
-A result stands below the modules that write text, and imports none of them.  The root package, which knows every room, says
-which function writes the text of which class.
+Classes of results must not import the modules that write text, which are in rooms above them.  The root package, which
+knows every room, registers the text function of each class.
 """
 
 from __future__ import annotations
@@ -12,27 +12,27 @@ from typing import Any, Final
 __all__ = ["Shown", "in_notebooks_with", "show_with"]
 
 _TEXTS: Final[dict[str, Callable[[Any], str]]] = {}
-# From the function that makes a text, and what is shown, to HTML.
+# The function that makes HTML from a text function and the object to show; at most one.
 _PAGES: Final[list[Callable[[Callable[[Any], str], object], str]]] = []
 
 
 def show_with(name: str, text: Callable[[Any], str]) -> None:
-    """Say which function writes the text of a class.
+    """Register the function that writes the text of a class.
 
     Args:
-        name: module and name of the class, which need not be imported for this.
-        text: from an instance to its text.
+        name: module and name of the class, which need not be imported yet.
+        text: function from an instance to its text.
     """
     _TEXTS[name] = text
 
 
 def in_notebooks_with(page: Callable[[Callable[[Any], str], object], str]) -> None:
-    """Say which function makes HTML of what a text function shows."""
+    """Register the function that makes HTML from a text function and the object to show."""
     _PAGES[:] = [page]
 
 
 class Shown:
-    """A result with a line, a text and a block in notebooks; its dataclass is declared with ``repr=False``.
+    """Base of results with a one-line ``repr``, a text and HTML; a dataclass needs ``repr=False``.
 
     Examples:
         >>> class Count(Shown):
@@ -48,7 +48,7 @@ class Shown:
     """
 
     def _line(self) -> str:
-        """What is said between the name of the class and the closing bracket."""
+        """Text of the ``repr`` after the name of the class."""
         raise NotImplementedError
 
     def __repr__(self) -> str:
@@ -62,7 +62,7 @@ class Shown:
         return next((_TEXTS[name] for name in names if name in _TEXTS), None)
 
     def _repr_html_(self) -> str:
-        """The text in a notebook, its tables as tables."""
+        """The text as HTML, with HTML tables."""
         text = self._text_function()
         if text is not None and _PAGES and type(self).__module__.startswith("bayescomb."):
             return _PAGES[0](text, self)

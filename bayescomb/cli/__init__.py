@@ -1,6 +1,6 @@
 """The command line.
 
-Imports everything.  Start at main; the commands are in commands, a function each.
+May import every room.  Start at main; commands has one function for each command.
 """
 
 __all__: list[str] = []

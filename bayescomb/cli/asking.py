@@ -1,4 +1,4 @@
-"""Questions to a person at a terminal."""
+"""Options that a terminal asks for where they are missing."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ QUESTIONS: Final = {
 
 
 def asked_list(options: argparse.Namespace, name: str) -> list[str]:
-    """The words of an option, separated by commas; asked for at a terminal if it is not given.
+    """The words of an option, separated by commas; a missing option is asked for.
 
     Raises:
-        OptionError: it is not given, and nobody can be asked.
+        OptionError: the option is missing, and standard input is no terminal.
     """
     given = getattr(options, name)
     if given is None:

@@ -1,4 +1,4 @@
-"""The command that prints what people who average print."""
+"""The command ``table``: inputs and results as publications of averages print them."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 __all__ = ["run_table"]
 
 DEFAULT: Final = "breakdown"
-# In the first line of every table: the settings.
+# The first line of every table states the settings; by this word a table of this command is recognised.
 MARK: Final = "assumption set"
 ENDINGS: Final[dict[str, TableFormat]] = {".txt": "text", ".tex": "latex", ".csv": "csv", ".html": "html"}
 
 
 def run_table(options: argparse.Namespace) -> int:
-    """Tables on standard output or in a file."""
+    """Print tables, or write them to a file."""
     from bayescomb.fit.profile import profile
     from bayescomb.output.analysis import EVERYTHING, averages
     from bayescomb.output.tables.averages import average_tables
@@ -34,7 +34,7 @@ def run_table(options: argparse.Namespace) -> int:
     of = list(EVERYTHING) if "all" in asked else list(dict.fromkeys(asked))
     groups = _groups(options)
     if groups is not None and "groups" not in of:
-        msg = f"--group {options.group[0]}: it would do nothing without --of groups; add it, or leave the group out"
+        msg = f"--group {options.group[0]}: it has no effect without --of groups; add that, or leave --group out"
         raise OptionError(msg)
     form = _form(options)
     found = averages(profile(load_model(options)), of=of, groups=groups, scale=options.scale_factor)
@@ -48,10 +48,10 @@ def run_table(options: argparse.Namespace) -> int:
 
 
 def _groups(options: argparse.Namespace) -> dict[str, list[str]] | None:
-    """Groups and their patterns.
+    """Group -> patterns of its estimates; ``None`` without ``--group``.
 
     Raises:
-        OptionError: one is not written as a name and patterns.
+        OptionError: an option is not of the form ``NAME=PATTERN,...``.
     """
     if not options.group:
         return None
@@ -67,22 +67,20 @@ def _groups(options: argparse.Namespace) -> dict[str, list[str]] | None:
 
 
 def _form(options: argparse.Namespace) -> TableFormat:
-    """How a table is written.
+    """Format of the tables.
 
     Raises:
-        OptionError: the ending of the file says nothing, or something else than the option.
+        OptionError: the ending of the file is unknown, or belongs to another format than ``--format``.
     """
     if options.output is None:
         return options.format or "text"
-    ending = ENDINGS.get(options.output.suffix.lower())
-    if ending is None or options.format not in {None, ending}:
+    found = ENDINGS.get(options.output.suffix.lower())
+    if found is None or options.format not in {None, found}:
+        needed = [ending for ending, form in ENDINGS.items() if options.format in {None, form}]
         asked = f" for --format {options.format}" if options.format else ""
-        msg = (
-            f"--output {options.output}: the ending {options.output.suffix!r} found{asked}, one of {', '.join(ENDINGS)} is "
-            "needed"
-        )
+        msg = f"--output {options.output}: the ending {options.output.suffix!r} found{asked}, needed: {' or '.join(needed)}"
         raise OptionError(msg)
-    return ending
+    return found
 
 
 def _written(tables: list[Table], found: Averages, form: TableFormat) -> str:
@@ -101,10 +99,10 @@ def _written(tables: list[Table], found: Averages, form: TableFormat) -> str:
 
 
 def _save(text: str, path: Path) -> None:
-    """A text in its file, unless something else is there.
+    """Write the text to the file.
 
     Raises:
-        OutputError: it is no table of this command.
+        OutputError: the file exists and is no table of this command.
     """
     from bayescomb.base.files.writing import written_beside
 
@@ -112,7 +110,7 @@ def _save(text: str, path: Path) -> None:
         with path.open(encoding="utf-8", errors="replace") as stream:
             ours = MARK in stream.readline()
         if not ours:
-            msg = f"{path}: there already, and no table of this command, so it is kept; name another file, or move this away"
+            msg = f"{path}: there already, and no table of this command, so it is kept; name another file, or move it away"
             raise OutputError(msg)
     with written_beside(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The commands in the order in which one uses them: what each takes, and lines to try."""
+"""The commands in the order of a typical analysis: the arguments and the examples of each."""
 
 from __future__ import annotations
 
@@ -26,31 +26,31 @@ RUN1: Final = "models/run1_mass"
 TABLES_TEXT: Final = """\
 breakdown      sources in rows, inputs and results in columns, with the decimals of the inputs; chi2 and S
 weights        weights, relative importance, intrinsic and marginal information, pulls; the order of importance
-correlation    of the results
+correlation    correlation matrix of the results
 sources        errors and correlations of the results by each source; covariances with --json
 compatibility  each measurement, estimate and experiment against the rest
 without        the results without each input in turn
 groups         results of each experiment, or of each --group, alone and together
-scale          Birge ratio, S of the Particle Data Group and expansion factor of CODATA, none applied
-relative       relative errors as stated, iterated, and as absolute ones
+scale          Birge ratio, S of the Particle Data Group and expansion factor of CODATA; none is applied
+relative       results with relative errors as stated, iterated, and taken as absolute errors
 all            all of these
---scale-factor is of the errors of the combination: in breakdown, correlation and sources."""
+--scale-factor multiplies the errors of the results in breakdown, correlation and sources."""
 
 
 def _init(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", type=options.path, help="folder to make; its name is that of the model")
-    text = "combined quantities, with units: 'sigma_tt [pb],sigma_t [pb]'"
+    parser.add_argument("name", metavar="NAME", type=options.path, help="folder to make; the model gets its name")
+    text = "combined quantities with their units, e.g. 'sigma_tt [pb],sigma_t [pb]'"
     parser.add_argument("--observables", metavar="LIST", help=text)
-    parser.add_argument("--experiments", metavar="LIST", help="who measured: ATLAS,CMS")
-    parser.add_argument("--sources", metavar="LIST", help="of systematic uncertainties: JES,luminosity")
-    text = "a table that is filled already (.csv or .xlsx), with the columns of a budget; its other columns are sources"
+    parser.add_argument("--experiments", metavar="LIST", help="collaborations, e.g. ATLAS,CMS")
+    parser.add_argument("--sources", metavar="LIST", help="sources of systematic uncertainty, e.g. JES,luminosity")
+    text = "filled table (.csv or .xlsx) with the columns of a budget; every other column is a source"
     parser.add_argument("--from", metavar="TABLE", type=options.path, dest="table", help=text)
 
 
 def _models(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(metavar="ACTION", parser_class=argparse.ArgumentParser)
-    copy = actions.add_parser("copy", help="Copy one into a folder of your own.", description="Copy a shipped model.")
-    copy.add_argument("name", metavar="NAME", help="of the model, as 'bayescomb models' lists it")
+    copy = actions.add_parser("copy", help="Copy a model into a folder of your own.", description="Copy a shipped model.")
+    copy.add_argument("name", metavar="NAME", help="name of a model that 'bayescomb models' lists")
     copy.add_argument("target", metavar="DIR", nargs="?", help="folder to make (default: NAME)")
     copy.set_defaults(action="copy")
 
@@ -65,7 +65,7 @@ def _profile(parser: argparse.ArgumentParser) -> None:
     options.model(parser)
     options.parts(parser)
     options.scale_factor(parser)
-    parser.add_argument("--minos", action="store_true", help="say how the Delta chi2 = 1 errors compare")
+    parser.add_argument("--minos", action="store_true", help="state the Delta chi2 = 1 errors also where they are symmetric")
     options.json_output(parser)
     _all_settings(parser)
 
@@ -82,12 +82,12 @@ def _table(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("tables", TABLES_TEXT)
     text = "table to print (default: breakdown); repeatable"
     group.add_argument("--of", choices=TABLES, action="append", metavar="TABLE", help=text)
-    text = "estimates by names, titles or measurements with * and ?, for --of groups; repeatable"
+    text = "estimates of a group for --of groups: patterns with * and ? of names, titles or measurements; repeatable"
     group.add_argument("--group", metavar="NAME=PATTERN,...", action="append", help=text)
     options.scale_factor(parser)
-    text = "file for the tables, .txt, .tex, .csv or .html"
+    text = "file of the tables: .txt, .tex, .csv or .html"
     options.output(parser, metavar="F", kind="file", text=text, required=False)
-    text = "how they are written (default: by the ending of --output, else text)"
+    text = "format of the tables (default: by the ending of --output, else text)"
     parser.add_argument("--format", choices=TABLE_FORMATS, help=text)
     options.json_output(parser)
     _all_settings(parser)
@@ -103,7 +103,7 @@ def _scan(parser: argparse.ArgumentParser) -> None:
 
 def _sample(parser: argparse.ArgumentParser) -> None:
     options.model(parser)
-    options.output(parser, metavar="F.nc", kind="file", ending=".nc", text="where the posterior goes")
+    options.output(parser, metavar="F.nc", kind="file", ending=".nc", text="netCDF file of the posterior")
     options.json_output(parser)
     group = parser.add_argument_group("sampling")
     for name, default, text in (
@@ -112,12 +112,12 @@ def _sample(parser: argparse.ArgumentParser) -> None:
         ("chains", 4, "chains"),
     ):
         group.add_argument(f"--{name}", type=int, default=default, metavar="N", help=f"{text} (default: {default})")
-    group.add_argument("--seed", type=int, metavar="N", help="of everything random (default: drawn and stored)")
-    text = "sample or hold the coefficients"
+    group.add_argument("--seed", type=int, metavar="N", help="seed of all random numbers (default: drawn and stored)")
+    text = "sample the coefficients over their priors, or hold them at nominal (default: prior)"
     group.add_argument("--correlations", choices=CORRELATIONS, default="prior", help=text)
-    text = "integrate or sample the nuisances"
+    text = "marginal: integrate the nuisances exactly; full: sample them (default: marginal)"
     group.add_argument("--engine", choices=ENGINES, default="marginal", help=text)
-    text = "what draws: at once, or compiled for long runs"
+    text = "code that draws: fused and vm start at once, numba compiles first, for long runs (default: auto)"
     group.add_argument("--backend", choices=BACKENDS, default="auto", help=text)
     _all_settings(parser)
 
@@ -131,7 +131,7 @@ def _compare(parser: argparse.ArgumentParser) -> None:
 
 def _report(parser: argparse.ArgumentParser) -> None:
     options.model(parser)
-    options.posterior(parser, text="of 'bayescomb sample' (default: a report of the profile alone)")
+    options.posterior(parser, text="posterior from 'bayescomb sample' (default: a report of the profile alone)")
     options.parts(parser)
     options.output(parser, metavar="DIR", kind="folder", text="folder of the report")
     _all_settings(parser)
@@ -139,12 +139,12 @@ def _report(parser: argparse.ArgumentParser) -> None:
 
 def _explore(parser: argparse.ArgumentParser) -> None:
     options.model(parser)
-    options.posterior(parser, text="behind the result (default: sampled)")
-    options.output(parser, metavar="F.html", kind="file", ending=".html", text="the page")
+    options.posterior(parser, text="posterior shown behind the result (default: sampled now)")
+    options.output(parser, metavar="F.html", kind="file", ending=".html", text="file of the page")
     group = parser.add_argument_group("sampling")
-    text = f"per chain without POSTERIOR.nc, 0 for none (default: {DRAWS_BEHIND})"
+    text = f"draws per chain where no POSTERIOR.nc is given, 0 for no posterior (default: {DRAWS_BEHIND})"
     group.add_argument("--draws", type=int, metavar="N", help=text)
-    group.add_argument("--seed", type=int, metavar="N", help="of the sampling (default: drawn and stored)")
+    group.add_argument("--seed", type=int, metavar="N", help="seed of the sampling (default: drawn and stored)")
     _all_settings(parser)
 
 
@@ -156,30 +156,30 @@ def _theory(parser: argparse.ArgumentParser) -> None:
 
 def _sets(parser: argparse.ArgumentParser) -> None:
     options.model(parser)
-    text = "folder for figures and for what was sampled, to continue"
+    text = "folder of figures and posteriors; with it an interrupted run continues"
     options.output(parser, metavar="DIR", kind="folder", text=text, required=False)
     options.json_output(parser)
     group = parser.add_argument_group("sampling")
-    text = "sample too, N draws per chain (default: profile only)"
+    text = "also sample, with N draws per chain (default: profile only)"
     group.add_argument("--draws", type=int, default=0, metavar="N", help=text)
-    group.add_argument("--seed", type=int, metavar="N", help="of the sampling (default: drawn)")
-    group.add_argument("--workers", type=int, metavar="N", help="local processes that sample (default: this one)")
+    group.add_argument("--seed", type=int, metavar="N", help="seed of the sampling (default: drawn)")
+    group.add_argument("--workers", type=int, metavar="N", help="local processes that sample (default: this process)")
     options.scheduler(group)
     _all_settings(parser, of_set=False)
 
 
 def _coverage(parser: argparse.ArgumentParser) -> None:
     options.model(parser)
-    options.output(parser, metavar="DIR", kind="folder", text="folder of the study, new or to continue")
+    options.output(parser, metavar="DIR", kind="folder", text="folder of the study: a new one, or one to continue")
     options.json_output(parser)
     group = parser.add_argument_group("data sets")
     group.add_argument("--toys", type=int, required=True, metavar="N", help="number of data sets")
-    text = "draw or hold the coefficients"
+    text = "draw the coefficients from their priors, or hold them at nominal (default: prior)"
     group.add_argument("--correlations", choices=CORRELATIONS, default="prior", help=text)
-    text = "do not sample: thousands of data sets in seconds"
+    text = "profile the data sets and sample none: thousands in seconds"
     group.add_argument("--profile-only", action="store_true", help=text)
     group.add_argument("--draws", type=int, metavar="N", help=f"draws per chain (default: {DRAWS_PER_TOY})")
-    group.add_argument("--seed", type=int, default=1, metavar="N", help="of everything random (default: 1)")
+    group.add_argument("--seed", type=int, default=1, metavar="N", help="seed of all random numbers (default: 1)")
     group.add_argument("--workers", type=int, metavar="N", help=f"local processes (default: {WORKERS})")
     options.scheduler(group)
     _all_settings(parser)
@@ -187,11 +187,11 @@ def _coverage(parser: argparse.ArgumentParser) -> None:
 
 def _export(parser: argparse.ArgumentParser) -> None:
     options.model(parser)
-    options.posterior(parser, text="whose results are added (default: the profile alone)")
+    options.posterior(parser, text="posterior whose results are added (default: the profile alone)")
     options.parts(parser)
-    text = "a folder, or NAME.tar.gz or NAME.zip"
+    text = "folder, or archive NAME.tar.gz or NAME.zip"
     options.output(parser, metavar="OUT", kind="either", text=text)
-    text = "reactions, observables, cmenergies [GeV] or phrases; repeatable"
+    text = "keyword of HEPData; KIND is reactions, observables, cmenergies (in GeV) or phrases; repeatable"
     parser.add_argument("--keyword", metavar="KIND=VALUE", action="append", help=text)
     _all_settings(parser)
 
@@ -200,7 +200,7 @@ def _convert(parser: argparse.ArgumentParser) -> None:
     options.model(parser)
     text = "a folder or NAME.toml (model.toml), or NAME.txt (Convino)"
     parser.add_argument("target", metavar="OUT", type=options.path, help=text)
-    parser.add_argument("--overwrite", action="store_true", help="replace files that are there already")
+    parser.add_argument("--overwrite", action="store_true", help="replace existing files")
     options.shared_names(parser)
     options.unblind(parser)
 
@@ -210,7 +210,7 @@ def _reference(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("key", metavar="KEY", nargs="?", default="", help=text)
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--schema", action="store_true", help="the JSON schema, for editors")
-    form.add_argument("--markdown", action="store_true", help="all of it as a page")
+    form.add_argument("--markdown", action="store_true", help="the whole reference as a Markdown page")
 
 
 def _completion(parser: argparse.ArgumentParser) -> None:
@@ -227,13 +227,13 @@ def _all_settings(parser: argparse.ArgumentParser, *, of_set: bool = True, of_dr
 COMMANDS: Final = (
     Command(
         "init",
-        "Begin a model of your own: tables to fill in and a model.toml with comments.",
+        "Start a model of your own: tables to fill in and a model.toml with comments.",
         "run_init",
         _init,
         (
-            Example("bayescomb init mine", "asks for what it needs"),
+            Example("bayescomb init mine", "asks for observables, experiments and sources"),
             Example("bayescomb init mine --observables 'm_t [GeV]' --experiments ATLAS,CMS --sources JES,lumi", ""),
-            Example("bayescomb init mine --from table.csv", "a table that is filled already"),
+            Example("bayescomb init mine --from table.csv", "from a filled table"),
         ),
     ),
     Command(
@@ -248,7 +248,7 @@ COMMANDS: Final = (
     ),
     Command(
         "check",
-        "Validate a model; print what was read, sizes, blocks and feasibility.",
+        "Validate a model; print its inputs as read, its size, correlation blocks and feasibility.",
         "run_check",
         _check,
         (
@@ -263,7 +263,7 @@ COMMANDS: Final = (
         _profile,
         (
             Example(f"bayescomb profile {RUN1}", "coefficients at nominal"),
-            Example(f"bayescomb profile {RUN1} --coefficient LHCbJES=0.5", "one of them elsewhere"),
+            Example(f"bayescomb profile {RUN1} --coefficient LHCbJES=0.5", "one of them at another value"),
             Example(f"bayescomb profile {RUN1} --at low", "all of them at the lower end of their ranges"),
             Example(f"bayescomb profile {RUN1} --without g", "all inputs but one"),
             Example(f"bayescomb profile {RUN1} --only CMS", "one experiment"),
@@ -272,7 +272,7 @@ COMMANDS: Final = (
     ),
     Command(
         "impacts",
-        "Parts of the uncertainty: statistics, every source, every group.",
+        "Divide the uncertainty into parts: statistics, every source, every group.",
         "run_impacts",
         _impacts,
         (
@@ -300,7 +300,7 @@ COMMANDS: Final = (
         "run_scan",
         _scan,
         (
-            Example(f"bayescomb scan {RUN1}", "published shifts beside ours"),
+            Example(f"bayescomb scan {RUN1}", "with the published shifts for comparison"),
             Example(f"bayescomb scan {RUN1} --points 3 --json -", "every point in full precision"),
         ),
     ),
@@ -317,37 +317,37 @@ COMMANDS: Final = (
     ),
     Command(
         "compare",
-        "Posterior beside profile, and where the variance comes from.",
+        "Compare posterior and profile; divide the posterior variance by its origins.",
         "run_compare",
         _compare,
         (Example(f"bayescomb compare {RUN1} posterior.nc", ""),),
     ),
     Command(
         "report",
-        "One folder with a page, figures and tables.",
+        "Write a report: one folder with a page, figures and tables.",
         "run_report",
         _report,
         (
-            Example(f"bayescomb report {RUN1} posterior.nc --output report", "ends with the path of the page"),
+            Example(f"bayescomb report {RUN1} posterior.nc --output report", "prints the path of the page"),
             Example(f"bayescomb report {RUN1} --output report", "without a posterior"),
         ),
     ),
     Command(
         "explore",
-        "One page on which coefficients are moved and the result follows, exactly.",
+        "Write a page with sliders for the coefficients, which shows the exact result at each setting.",
         "run_explore",
         _explore,
         (
-            Example(f"bayescomb explore {RUN1} posterior.nc --output explorer.html", "with the posterior behind it"),
-            Example(f"bayescomb explore {RUN1} --draws 0 --output explorer.html", "at once"),
+            Example(f"bayescomb explore {RUN1} posterior.nc --output explorer.html", "with its posterior"),
+            Example(f"bayescomb explore {RUN1} --draws 0 --output explorer.html", "without a posterior, in seconds"),
         ),
     ),
     Command(
         "theory",
-        "The extracted mass with other predictions side by side.",
+        "Compare the extracted mass between predictions: PDF sets, scales, rate and shape.",
         "run_theory",
         _theory,
-        (Example("bayescomb theory models/ttj_rho", "PDF sets, scales, rate and shape"),),
+        (Example("bayescomb theory models/ttj_rho", "every prediction of the model"),),
     ),
     Command(
         "sets",
@@ -366,15 +366,15 @@ COMMANDS: Final = (
         _coverage,
         (
             Example(f"bayescomb coverage {RUN1} --toys 1000 --profile-only --output study", "seconds"),
-            Example(f"bayescomb coverage {RUN1} --toys 300 --output calibration", "posteriors; continues"),
+            Example(f"bayescomb coverage {RUN1} --toys 300 --output calibration", "posteriors; run again to continue"),
         ),
     ),
     Command(
         "export",
-        "A HEPData submission, with the same as JSON and netCDF.",
+        "Write a HEPData submission, with the same content as JSON and netCDF.",
         "run_export",
         _export,
-        (Example(f"bayescomb export {RUN1} posterior.nc --output run1_mass.tar.gz", "what the site takes"),),
+        (Example(f"bayescomb export {RUN1} posterior.nc --output run1_mass.tar.gz", "the archive to upload"),),
     ),
     Command(
         "convert",
@@ -388,7 +388,7 @@ COMMANDS: Final = (
     ),
     Command(
         "reference",
-        "What model.toml may hold: every key with its meaning and an example.",
+        "List what model.toml may hold: every key with its meaning and an example.",
         "run_reference",
         _reference,
         (
@@ -400,7 +400,7 @@ COMMANDS: Final = (
     ),
     Command(
         "completion",
-        "A script that completes words in a shell.",
+        "Print a script that completes commands and options in a shell.",
         "run_completion",
         _completion,
         (

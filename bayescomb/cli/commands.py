@@ -1,4 +1,4 @@
-"""What each command does: load the model, call the library, print, write what was asked for."""
+"""The commands, one function each: load the model, call the library, print the result and write its files."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ def run_models(options: argparse.Namespace) -> int:
 
 
 def run_init(options: argparse.Namespace) -> int:
-    """The files of a model to fill in."""
+    """Write the files of a new model."""
     from bayescomb.cli.asking import asked_list
     from bayescomb.formats.toml.template import template_from_table, template_of, write_template
 
     if options.table is not None:
         for name in ("experiments", "sources"):
             if getattr(options, name) is not None:
-                msg = f"--{name} {getattr(options, name)}: {options.table} has them already; leave it out"
+                msg = f"--{name} {getattr(options, name)}: {options.table} already holds the {name}; leave --{name} out"
                 raise OptionError(msg)
         units = [] if options.observables is None else asked_list(options, "observables")
         template = template_from_table(options.table, units=units)
@@ -69,11 +69,11 @@ def run_init(options: argparse.Namespace) -> int:
 
 
 def run_reference(options: argparse.Namespace) -> int:
-    """What a model file may hold, from the declaration that its reader checks with."""
+    """The keys of a model file, from the declaration by which its reader checks them."""
     from bayescomb.formats.declared.reference import json_schema, reference_page, reference_text
 
     if options.key and (options.schema or options.markdown):
-        msg = f"{options.key}: --schema and --markdown are of the whole file; leave one out"
+        msg = f"{options.key}: --schema and --markdown describe the whole file; leave {options.key} or the option out"
         raise OptionError(msg)
     if options.schema:
         write_result(json_schema(), STANDARD)
@@ -103,7 +103,7 @@ def run_check(options: argparse.Namespace) -> int:
 
 
 def run_profile(options: argparse.Namespace) -> int:
-    """Best fit, its compatibility and goodness."""
+    """Best fit, its goodness, and the compatibility of the inputs."""
     from bayescomb.fit.compatibility import compatibility
     from bayescomb.fit.profile import profile
     from bayescomb.output.analysis import possible_reading
@@ -132,7 +132,7 @@ def run_profile(options: argparse.Namespace) -> int:
 
 
 def run_scan(options: argparse.Namespace) -> int:
-    """Results along every coefficient."""
+    """Results along the range of every coefficient."""
     from bayescomb.fit.scan import scan
     from bayescomb.output.data.results import scan_data
     from bayescomb.output.text.fit import scan_text
@@ -154,7 +154,7 @@ def run_impacts(options: argparse.Namespace) -> int:
 
 
 def run_sample(options: argparse.Namespace) -> int:
-    """A posterior in a file; the exit code tells whether it has converged."""
+    """Sample a posterior into a file; the exit code states whether it has converged."""
     combination = load_model(options)
     from bayescomb.output.analysis import nominal_fit
     from bayescomb.output.data.results import posterior_data
@@ -179,14 +179,15 @@ def run_sample(options: argparse.Namespace) -> int:
         say(posterior_text(sampled))
     say(str(options.output))
     if options.json is not None:
-        write_result(posterior_data(sampled, nominal_fit(combination)), options.json)
+        fit = nominal_fit(combination)
+        write_result(posterior_data(sampled, fit), options.json)
     if sampled.run.interrupted:
         return EXIT_INTERRUPTED
     return 0 if sampled.verdict.passed else EXIT_NOT_CONVERGED
 
 
 def run_compare(options: argparse.Namespace) -> int:
-    """Posterior beside profile, and where the variance comes from."""
+    """Posterior beside profile, and the origins of the posterior variance."""
     from bayescomb.fit.profile import profile
     from bayescomb.output.analysis import divide
     from bayescomb.output.data.results import comparison_data
@@ -209,7 +210,7 @@ def run_compare(options: argparse.Namespace) -> int:
 
 
 def run_report(options: argparse.Namespace) -> int:
-    """The folder of a report."""
+    """Write the folder of a report."""
     from bayescomb.fit.profile import profile
     from bayescomb.output.report.report import report
 
@@ -219,7 +220,7 @@ def run_report(options: argparse.Namespace) -> int:
 
 
 def run_export(options: argparse.Namespace) -> int:
-    """A submission to HEPData."""
+    """Write a submission to HEPData."""
     from bayescomb.fit.profile import profile
     from bayescomb.output.export.export import export_hepdata
 
@@ -237,19 +238,19 @@ def run_export(options: argparse.Namespace) -> int:
 
 
 def _refuse(options: argparse.Namespace, *names: str, because: str) -> None:
-    """Options without effect are an error.
+    """Refuse options that have no effect.
 
     Raises:
-        OptionError: one is given.
+        OptionError: one of them is given.
     """
     for name in names:
         if getattr(options, name) is not None:
-            msg = f"--{name} {getattr(options, name)}: it would do nothing, {because}; leave it out"
+            msg = f"--{name} {getattr(options, name)}: it has no effect, as {because}; leave --{name} out"
             raise OptionError(msg)
 
 
 def run_explore(options: argparse.Namespace) -> int:
-    """The page on which coefficients are moved."""
+    """Write the page with sliders for the coefficients."""
     from bayescomb.output.explorer.page import explore
 
     if options.posterior is not None:
@@ -262,7 +263,7 @@ def run_explore(options: argparse.Namespace) -> int:
 
 
 def run_theory(options: argparse.Namespace) -> int:
-    """The mass with other predictions."""
+    """The mass with each of the predictions."""
     from bayescomb.output.data.extraction import theory_data
     from bayescomb.output.text.extraction import theory_text
     from bayescomb.studies.theory.study import theory_study
@@ -298,7 +299,7 @@ def run_sets(options: argparse.Namespace) -> int:
 
 
 def run_coverage(options: argparse.Namespace) -> int:
-    """A calibration study; what is finished stays in its folder."""
+    """A calibration study, whose finished data sets stay in its folder."""
     from bayescomb.output.data.results import study_data
     from bayescomb.output.figures.studies import save_calibration_figures
     from bayescomb.output.text.posterior import study_text
@@ -308,7 +309,7 @@ def run_coverage(options: argparse.Namespace) -> int:
     if options.profile_only:
         _refuse(options, "draws", because="--profile-only does not sample")
     if options.scheduler is not None:
-        _refuse(options, "workers", because=f"the workers of {options.scheduler} work")
+        _refuse(options, "workers", because=f"the workers of {options.scheduler} do the work")
     combination = load_model(options)
     try:
         with executor_of(scheduler=options.scheduler) as executor:
@@ -333,7 +334,7 @@ def run_coverage(options: argparse.Namespace) -> int:
 
 
 def run_convert(options: argparse.Namespace) -> int:
-    """A model in another form."""
+    """Write a model in another format."""
     from bayescomb.formats.loading import convert
 
     written = convert(

@@ -1,4 +1,4 @@
-"""The model that a command is about, with the settings of its options; beside a posterior as that was sampled."""
+"""Loading of the model of a command: with the settings of its options, or as its posterior was sampled."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["load_as_sampled", "load_model", "load_with_posterior"]
 
-# Options of numbers by name: their form, and an example.
+# Options that give numbers by name -> their form and an example.
 BY_NAME: Final = {"coefficient": ("NAME=VALUE", "JES=0.5"), "error_on_error": ("SOURCE=RELATIVE", "JES=0.3")}
 
 
@@ -67,16 +67,16 @@ def load_model(options: argparse.Namespace) -> Combination:
 
 
 def _nonnegative(options: argparse.Namespace, combination: Combination) -> list[str]:
-    """Names that ``--nonnegative`` asks for; without a name all that can have the bound."""
+    """Names of ``--nonnegative``; without a name all observables that can have the bound."""
     given = getattr(options, "nonnegative", None) or []
     return list(combination.boundable) if None in given else list(given)
 
 
 def _with_inputs(combination: Combination, options: argparse.Namespace) -> Combination:
-    """The measurements that ``--without`` and ``--only`` leave; the name says which, and so does every output.
+    """The combination without the measurements that ``--without`` and ``--only`` leave out; its name states the options.
 
     Raises:
-        OptionError: an extraction that is in force needs one that is left out.
+        OptionError: the extraction in force needs a measurement that is left out.
     """
     chosen = combination
     if getattr(options, "only", None):
@@ -84,7 +84,7 @@ def _with_inputs(combination: Combination, options: argparse.Namespace) -> Combi
     for name in getattr(options, "without", None) or ():
         of = ", ".join(repr(m.name) for m in chosen.measurements if m.experiment == name)
         if of and name not in [m.name for m in chosen.measurements]:
-            msg = f"--without {name}: an experiment, a measurement is needed; give it once for each of {of}"
+            msg = f"--without {name}: an experiment found, a measurement is needed; give --without once for each of {of}"
             raise OptionError(msg)
         chosen = chosen.without(name)
     if chosen.extraction != combination.extraction:
@@ -102,7 +102,7 @@ def _values(options: argparse.Namespace, key: str) -> dict[str, float]:
     """Numbers by name of a repeatable option ``NAME=VALUE``.
 
     Raises:
-        OptionError: one is malformed, or stands twice.
+        OptionError: a value is not of that form, or a name has two.
     """
     found: dict[str, float] = {}
     option = f"--{key.replace('_', '-')}"
@@ -126,7 +126,8 @@ def load_as_sampled(options: argparse.Namespace, posterior: xr.DataTree) -> Comb
     """The model with the extraction of a posterior in force, dropped bins included.
 
     Raises:
-        OptionError: an option asks for another setting than that which was sampled.
+        OptionError: an option contradicts the settings of the posterior.
+        PosteriorError: the posterior was made from another model.
     """
     from bayescomb.sampling.posterior.storage import combination_of
 
@@ -151,7 +152,7 @@ def load_as_sampled(options: argparse.Namespace, posterior: xr.DataTree) -> Comb
 
 
 def _with_changed_sets(combination: Combination, own: Combination) -> Combination:
-    """The combination with the sets of another that differ from those of the model in nominal values only."""
+    """The combination with those sets of ``own`` that are sets of the model with other nominal values."""
     sets = dict(combination.assumption_sets)
     for name, changed in own.assumption_sets.items():
         if changed.base in combination.assumption_sets:
@@ -163,7 +164,7 @@ def _with_changed_sets(combination: Combination, own: Combination) -> Combinatio
 
 
 def _require_as_sampled(options: argparse.Namespace, own: Combination) -> None:
-    """The settings are those of the posterior, which no option can change afterwards."""
+    """Refuse options that contradict the settings of the posterior, which can no longer change."""
     extraction = own.extraction_in_force
     settings: dict[str, object] = {
         "assumptions": own.assumption_set.base or own.assumptions,
@@ -186,7 +187,10 @@ def _require_as_sampled(options: argparse.Namespace, own: Combination) -> None:
     nominal = {c.name: c.nominal for c in own.assumption_set.coefficients}
     for name, value in _values(options, "coefficient").items():
         if nominal.get(name) != value:
-            wrong["coefficient"] = (f"{name}={value:g}", f"{name}={nominal[name]:g}" if name in nominal else "no such one")
+            wrong["coefficient"] = (
+                f"{name}={value:g}",
+                f"{name}={nominal[name]:g}" if name in nominal else "no coefficient of that name",
+            )
     if getattr(options, "at", None) and f" at {options.at}" not in own.assumptions:
         wrong["at"] = (options.at, repr(own.assumptions))
     for name in _nonnegative(options, own):
@@ -195,19 +199,19 @@ def _require_as_sampled(options: argparse.Namespace, own: Combination) -> None:
     for key, (value, sampled) in wrong.items():
         option = f"--{key.replace('_', '-')}"
         msg = (
-            f"{option} {value}: {options.posterior} was sampled with {sampled}, which stands; leave {option} out, or sample "
+            f"{option} {value}: {options.posterior} was sampled with {sampled}; leave {option} out, or sample "
             f"again: bayescomb sample {options.model} {option} {value} --output OTHER.nc"
         )
         raise OptionError(msg)
 
 
 def _extraction(name: str | None) -> str | None:
-    """What ``--extraction`` means to the library; ``None`` leaves it to the model."""
+    """Argument of the library for ``--extraction``; ``None`` leaves the choice to the model."""
     return "" if name == "none" else name
 
 
 def load_with_posterior(options: argparse.Namespace) -> tuple[Combination, xr.DataTree | None]:
-    """The model with the settings of its posterior if one is given."""
+    """The model and its posterior; with a posterior the model has the settings that were sampled."""
     from bayescomb.sampling.posterior.storage import load_posterior, require_same_model
 
     if options.posterior is None:

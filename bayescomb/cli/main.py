@@ -1,4 +1,4 @@
-"""Command line: runs a command, and says its errors and warnings."""
+"""Command line: runs a command, and prints its errors and warnings."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the words after ``bayescomb``; those of the process by default.
 
     Returns:
-        0, or 2 after an error, or 3 if a posterior was written that must not be used, or 130 after Ctrl-C.
+        0; 2 after an error; 3 if the posterior that was written has not converged; 130 after Ctrl-C.
     """
     parser = command_parser(COMMANDS, version=_version)
     options = parser.parse_args(arguments)
     if not options.run:
         parser.print_help()
         return 0
-    if options.quiet and options.verbose:  # one before the command and one behind it
+    if options.quiet and options.verbose:  # one before and one after the command
         parser.error("argument --verbose: not allowed with argument --quiet")
     return _run(options)
 
 
 def _run(options: argparse.Namespace) -> int:
-    # What --help and a typing error do not need
+    # Imported here, as --help and a typing error do not need them.
     import logging
 
     from bayescomb.base.progress import no_progress
@@ -110,9 +110,9 @@ class _Warnings:
             sys.stderr.write(f"bayescomb: warning: {message}\n")
 
     def finish(self) -> None:
-        """How many more there were."""
+        """Print how many warnings were left out."""
         more = 0 if not self.limit else sum(max(count - self.limit, 0) for count in self.kinds.values())
         if more:
             from bayescomb.base.rounding import counted
 
-            sys.stderr.write(f"bayescomb: {counted(more, 'warnings')} more of these kinds; --verbose says all\n")
+            sys.stderr.write(f"bayescomb: {counted(more, 'more warnings')} of these kinds; --verbose prints all\n")

@@ -1,4 +1,4 @@
-"""What commands leave: text, JSON, posteriors and exit codes; no output is lost because another cannot be written."""
+"""Outputs of the commands: text, JSON, posteriors, exit codes.  An output that cannot be written costs no other one."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ __all__ = [
     "write_result",
 ]
 
-# How the files that commands write begin, and the endings of files that hold what took somebody work.
+# First bytes of the files that commands write, and endings of files that a wrong --output must not replace.
 BEGINNINGS: Final = {".json": b"{", ".nc": b"\x89HDF", ".html": b"<!doctype html>"}
 KEPT_ENDINGS: Final = {".toml", ".csv", ".txt", ".yaml", ".yml", *BEGINNINGS}
 EXIT_ERROR: Final = 2
 EXIT_NOT_CONVERGED: Final = 3
 EXIT_INTERRUPTED: Final = 130
 STANDARD_OUTPUT: Final = "standard output"
-# What --json takes for it.
+# The path by which --json names it.
 STANDARD: Final = Path("-")
 _json_stream: ContextVar[TextIO | None] = ContextVar("json_stream", default=None)
 
@@ -62,10 +62,10 @@ def say(text: str, *, wrap: bool = True) -> None:
 
 
 def flush_output() -> None:
-    """Everything said is really written.
+    """Write out the buffer of standard output.
 
     Raises:
-        OutputError: it cannot be.
+        OutputError: it cannot be written.
     """
     with _standard_output():
         sys.stdout.flush()
@@ -84,7 +84,7 @@ def _standard_output() -> Iterator[None]:
 
 
 def silence_output() -> None:
-    """The interpreter must not try at its end to flush what could not be written."""
+    """Discard what cannot be written, so that the interpreter does not try again at its exit."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -96,8 +96,8 @@ def show(text: str, data: Callable[[], dict[str, object]], path: Path | None, *,
 
     Args:
         text: for people.
-        data: makes the same for programs.
-        path: where the JSON goes, if anywhere.
+        data: makes the same result as plain data.
+        path: file of the JSON, ``None`` for none.
         wrap: break long lines of the text.
 
     Raises:
@@ -113,7 +113,7 @@ def show(text: str, data: Callable[[], dict[str, object]], path: Path | None, *,
 
 
 def write_result(data: dict[str, object], path: Path, *, named: bool = True) -> None:
-    """JSON in its file, whose name is said, or on standard output.
+    """Write JSON to its file, whose name is printed, or to standard output.
 
     Raises:
         OutputError: it cannot be written.
@@ -132,10 +132,10 @@ def write_result(data: dict[str, object], path: Path, *, named: bool = True) -> 
 
 
 def require_outputs(options: argparse.Namespace) -> None:
-    """Minutes of work must not end at an output that cannot be written.
+    """Check before minutes of work that every output can be written.
 
     Raises:
-        OutputError: one of those that were asked for cannot be.
+        OutputError: one of them cannot.
     """
     json_file, output = getattr(options, "json", None), getattr(options, "output", None)
     if json_file not in (None, STANDARD):
@@ -147,21 +147,22 @@ def require_outputs(options: argparse.Namespace) -> None:
         if options.output_ending:
             _require_replaceable(output, ending=options.output_ending)
             if json_file is not None and json_file.resolve() == output.resolve():
-                msg = f"--json {json_file}: --output goes there too; give each a file of its own"
+                msg = f"--json {json_file}: --output names the same file; give each a file of its own"
                 raise OutputError(msg)
     if getattr(options, "target", None) is not None and options.run == "run_convert":
         (require_file if options.target.suffix in {".toml", ".txt"} else require_folder)(options.target)
 
 
 def _require_replaceable(path: Path, *, ending: str) -> None:
-    """A model, its tables or a posterior must not become the file of an output by a slip of the fingers.
+    """Refuse to replace a model, its tables or a posterior by an output of another kind.
 
     Args:
         path: of an output.
-        ending: its usual one, a key of ``BEGINNINGS``; a file that has it, or begins like one, may be replaced.
+        ending: usual ending of the output, a key of ``BEGINNINGS``; a file with this ending or these first bytes may be
+            replaced.
 
     Raises:
-        OutputError: another kind of file stands there.
+        OutputError: a file of another kind is there.
     """
     found = path.suffix.lower()
     if found == ending or found not in KEPT_ENDINGS or not path.is_file() or not path.stat().st_size:
@@ -175,7 +176,7 @@ def _require_replaceable(path: Path, *, ending: str) -> None:
 
 @contextlib.contextmanager
 def json_alone() -> Iterator[None]:
-    """Standard output is for JSON: what is said to people goes where errors go."""
+    """Keep standard output for JSON; texts go to standard error."""
     token = _json_stream.set(sys.stdout)
     try:
         with contextlib.redirect_stdout(sys.stderr):
@@ -185,7 +186,7 @@ def json_alone() -> Iterator[None]:
 
 
 def save_sampled(posterior: xr.DataTree, path: Path) -> None:
-    """A posterior in its file, or in the folder of temporary files if the disk has become full meanwhile.
+    """Write a posterior to its file, or to the folder of temporary files if that fails, as on a full disk.
 
     Raises:
         OutputError: the file cannot be written; the message says where the posterior is instead.
@@ -199,5 +200,5 @@ def save_sampled(posterior: xr.DataTree, path: Path) -> None:
             kept = save_posterior(posterior, Path(tempfile.mkdtemp(prefix="bayescomb-")) / path.name)
         except (OutputError, OSError):
             raise error from None
-        msg = f"{error}; what was sampled is kept in {kept}, move it to its place"
+        msg = f"{error}; the posterior is kept in {kept}, move it to its place"
         raise OutputError(msg) from error

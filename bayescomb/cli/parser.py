@@ -1,4 +1,4 @@
-"""Parsers of the command line: what is said where a word is not understood, and the completion of words in shells."""
+"""Parsers of the command line, with advice on words that they do not know, and the completion of words in shells."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BY_NAME: Final = ("--coefficient", "--error-on-error")
 
 
 class Example(NamedTuple):
-    """A line to type, and what it gives."""
+    """A line to type, and its result."""
 
     line: str
     text: str
@@ -32,7 +32,7 @@ class Command(NamedTuple):
 
     Attributes:
         name: what is typed.
-        text: what it does, one sentence.
+        text: its purpose, one sentence.
         run: name of its function in :mod:`bayescomb.cli.commands`.
         fill: adds its arguments to a parser.
         examples: shown below its help; tests run them.
@@ -46,7 +46,7 @@ class Command(NamedTuple):
 
 
 def command_parser(commands: Sequence[Command], *, version: Callable[[], str]) -> argparse.ArgumentParser:
-    """The parser of ``bayescomb``; what a command takes is added when it is first asked for."""
+    """The parser of ``bayescomb``; the arguments of a command are added when it is used."""
     parser = _Parser(
         prog="bayescomb",
         description="Combine published measurements with correlated systematic uncertainties.",
@@ -70,7 +70,7 @@ def _closest(word: str, known: Iterable[str]) -> list[str]:
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """As wide as the terminal, asked without the modules for archives that argparse would load for it."""
+    """As wide as the terminal; argparse would import ``shutil`` and its archive modules to ask for the width."""
 
     def __init__(self, prog: str) -> None:
         columns = os.environ.get("COLUMNS", "")
@@ -82,7 +82,7 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 
 
 class _Version(argparse.Action):
-    """Prints the version, which nothing else needs."""
+    """Prints the version, which is imported for this alone."""
 
     def __init__(self, option_strings: Sequence[str], dest: str, *, version_of: Callable[[], str]) -> None:
         text = "show the version and exit"
@@ -95,15 +95,13 @@ class _Version(argparse.Action):
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that says which command or option was probably meant."""
+    """A parser that suggests the command or option that was probably meant."""
 
     def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
         words = sys.argv[1:] if args is None else list(args)
         first = words[0] if words else ""
         if first.startswith("--") and not any(known.startswith(first) for known in self._option_string_actions):
-            self.error(
-                f"{first} found before the command; the command stands first, as in: bayescomb profile MODEL --json F"
-            )
+            self.error(f"{first} found before the command; the command comes first, as in: bayescomb profile MODEL --json F")
         options, rest = self.parse_known_args(args, namespace)
         if rest:
             name = next((word for word in words if word in self.commands), "")
@@ -130,19 +128,19 @@ class _Parser(argparse.ArgumentParser):
             if wrong[1] == "help":
                 hint = "'bayescomb COMMAND --help' shows the options of a command, 'bayescomb' alone lists the commands"
             elif not close and os.path.exists(wrong[1]):  # noqa: PTH110  # pathlib takes longer to load than help to print
-                hint = f"a command stands before a model, as in: bayescomb profile {wrong[1]}"
+                hint = f"the command comes before the model, as in: bayescomb profile {wrong[1]}"
             message = f"no command {wrong[1]!r}; {hint}"
         super().error(message)
 
 
 class _CommandParser(argparse.ArgumentParser):
-    """A parser of one command, filled when it is used, which knows the option that can take MODEL for its value."""
+    """The parser of one command, filled when it is used; it explains an option that has taken MODEL as its value."""
 
     command: Command | None = None
     words: Sequence[str] = ()
 
     def filled(self) -> _CommandParser:
-        """The parser with what its command takes."""
+        """The parser with the arguments of its command."""
         command, self.command = self.command, None
         if command is not None:
             self.formatter_class = _Formatter
@@ -166,12 +164,12 @@ class _CommandParser(argparse.ArgumentParser):
         message = re.sub(r"invalid int value: ('[^']*')", r"\1 found, a whole number is needed, as in 1000", message)
         message = re.sub(r"invalid float value: ('[^']*')", r"\1 found, a number is needed, as in 0.5", message)
         taken = "--nonnegative" in self.words and "required: MODEL" in message
-        super().error(f"{message}; --nonnegative without a name stands behind MODEL" if taken else message)
+        super().error(f"{message}; put --nonnegative without a name after MODEL" if taken else message)
 
 
 @dataclass(frozen=True)
 class _Words:
-    """What can stand behind a command: its options, the words that an option or a position takes, whether files do."""
+    """Words that can follow a command: its options, and the words that an option or a position takes."""
 
     options: dict[str, str]
     choices: dict[str, list[str]] = field(default_factory=dict)
@@ -208,7 +206,7 @@ def _words(command: Command) -> _Words:
     parser = argparse.ArgumentParser(prog="bayescomb", add_help=False)
     command.fill(parser)
     found = _Words(
-        options={"--help": "show the help", "--quiet": "results and errors only", "--verbose": "say what happens"}
+        options={"--help": "show the help", "--quiet": "results and errors only", "--verbose": "what is being done"}
     )
     for action in parser._actions:
         listed = [str(choice) for choice in action.choices or ()]
@@ -223,7 +221,7 @@ def _words(command: Command) -> _Words:
 
 
 def _bash(words: dict[str, _Words]) -> Iterator[str]:
-    """A function that looks at the command and at the word before; files where it offers nothing."""
+    """A function that offers words by the command and the word before; where it offers none, bash completes files."""
     yield "_bayescomb() {"
     yield '  local word="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[COMP_CWORD-1]}" command="" offered="" i'
     yield "  for ((i = 1; i < COMP_CWORD; i++)); do"

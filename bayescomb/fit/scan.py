@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 import numpy as np
 
@@ -339,7 +339,12 @@ class _Scanner:
 
     def _allowed(self, members: list[int], values: FloatArray) -> bool:
         """Whether the prior correlations are allowed, which is necessary for a fit."""
-        return self.combination.treatment == "covariance" or not self._infeasible_blocks(members, values)
+        match self.combination.treatment:
+            case "covariance":
+                return True
+            case "nuisance":
+                return not self._infeasible_blocks(members, values)
+        assert_never(self.combination.treatment)
 
     def _infeasible_blocks(self, members: list[int], values: FloatArray) -> list[str]:
         """Labels of the blocks that are not positive semidefinite."""

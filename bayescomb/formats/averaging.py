@@ -1,4 +1,4 @@
-"""What files of programs that average hold: measurements, and how their sources are correlated."""
+"""The content of files of averaging programs: measurements and the correlations of their sources."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Averaging:
     """Inputs of an average.
 
     Attributes:
-        measurements: whose estimates are of the parameters.
-        blocks: correlations of the sources, one per source that is correlated.
-        sources: their names.
-        parameters: names, in the order in which the files have them.
+        measurements: each with estimates of the parameters.
+        blocks: correlations of the sources, one block per correlated source.
+        sources: names of the sources.
+        parameters: names of the parameters, in the order of the files.
     """
 
     measurements: tuple[Measurement, ...]
@@ -31,12 +31,10 @@ class Averaging:
     parameters: tuple[str, ...]
 
     def combination(self, path: Path) -> Combination:
-        """The combination of one file, every parameter an observable.
-
-        The covariances are summed as given, as programs do that average.
+        """The combination of one file: every parameter is an observable, and covariances are summed as given.
 
         Args:
-            path: of the file, whose name it gets.
+            path: the file; the combination has its name.
         """
         with located(str(path)):
             return Combination(

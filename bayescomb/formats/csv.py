@@ -1,7 +1,4 @@
-"""CSV tables with the line of every row kept, so that a message can name ``file:line``.
-
-They are written in the form in which they are read.
-"""
+"""Reader and writer of CSV tables; the reader keeps the line of every row, so that messages name ``file:line``."""
 
 from __future__ import annotations
 
@@ -36,26 +33,26 @@ __all__ = [
 NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 DIGITS: Final = re.compile(r"[+-]?\d+", re.ASCII)
 DECIMAL_COMMA: Final = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?", re.ASCII)
-# One number or two with their signs, as +0,5 -0,3 and 1,5%, none of which has a comma but in it.
+# One or two numbers whose only commas are decimal ones, as in +0,5 -0,3 and 1,5%.
 OF_NUMBERS: Final = re.compile(r"[(\u00b1]?([-+/\u2212\s]*\d+(,\d+)?([eE][+-]?\d+)?\s*%?\s*){1,2}\)?", re.ASCII)
 THOUSANDS: Final = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
-# 1,234.5 and 1,234,567 and 1 234: thousands whatever the country.
+# 1,234.5 and 1,234,567 and 1 234: separated thousands in every country.
 SEPARATED: Final = re.compile(
     r"[+-]?[1-9]\d{0,2}((,\d{3})+\.\d+|(,\d{3}){2,}|([' \u00a0\u2009\u202f]\d{3})+(\.\d+)?)", re.ASCII
 )
 ABSENT: Final = frozenset({"", "-", "--", "n/a", "na", "nan", "none", "\N{EN DASH}", "\N{EM DASH}"})
-# Limits of numbers, so that their squares and ratios are finite doubles.
+# Limit of the size of numbers, so that their squares and ratios are finite doubles.
 LARGEST: Final = 1e60
 SPECIAL: Final = frozenset(',"#')
-# How files of spreadsheet programs and ZIP archives begin.
+# First bytes of spreadsheets and ZIP archives.
 ARCHIVES: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
-# Key of the cells in the first column of a table whose columns are called by the user; no column can have this name.
+# Key of the cells in the first column of a table whose other columns the user names; no column can have this name.
 LABEL: Final = "\n"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One row of a table: its cells by column, and where it stands."""
+    """One row of a table: its cells by column, and its file and line."""
 
     where: str
     cells: dict[str, str]
@@ -64,16 +61,16 @@ class Row:
         """The cell as a finite number.
 
         Raises:
-            InvalidNumberError: it is not one.
+            InvalidNumberError: the cell is not a finite number.
         """
         return number(self.cells[column], where=f"{self.where}, column {column!r}", lenient=True)
 
 
 def read_text(path: Path) -> str:
-    """Text of a file, without the mark that some editors put at its beginning.
+    """Text of a file, without the byte-order mark that some editors put at its beginning.
 
     Raises:
-        FileFormatError: it is absent, unreadable, or neither UTF-8 nor UTF-16 with its mark.
+        FileFormatError: the file is absent, unreadable, or neither UTF-8 nor UTF-16 with a byte-order mark.
     """
     try:
         data = path.read_bytes()
@@ -100,13 +97,13 @@ def read_text(path: Path) -> str:
         )
         raise FileFormatError(msg) from error
     if text[:4].count("\0") > 1:
-        msg = f"{path}:1: zero bytes found, as in UTF-16 or UTF-32 without its mark; save the file as UTF-8"
+        msg = f"{path}:1: zero bytes found, as in UTF-16 or UTF-32 without a byte-order mark; save the file as UTF-8"
         raise FileFormatError(msg)
     return text
 
 
 def _written_otherwise(path: Path) -> str:
-    """A file beside the place of an absent one whose name differs in capitals or a letter."""
+    """Advice about an absent file: the name of a file in its folder that differs in capitals or a letter."""
     try:
         names = {other.name.casefold(): other.name for other in path.parent.iterdir()}
     except OSError:
@@ -120,15 +117,15 @@ def read_table(
 ) -> tuple[list[str], list[Row]]:
     """Header and rows of a CSV file; lines that start with ``#`` and empty lines are skipped.
 
-    Cells are separated by commas; by semicolons or tabs where the header has those and no comma, and then numbers may have
-    decimal commas.  Columns without a name and without a cell, which spreadsheets add at the end, are left out.
+    Cells are separated by commas.  If the header has semicolons or tabs but no comma, these separate the cells, and numbers
+    may have decimal commas.  Empty columns without a name, which spreadsheets add at the end, are left out.
 
     Args:
         path: the file.
         required: columns that must be there.
-        labelled: the first column holds the names of the rows; its cells have the key ``LABEL`` whatever it is called, as
-            the other columns are called by the user.
-        called: what a column is, by the name that stands in the file.
+        labelled: the first column holds the names of the rows, and the user names the other columns; the cells of the first
+            column have the key ``LABEL``, whatever its header.
+        called: gives the name of a column from its header in the file.
 
     Raises:
         FileFormatError: a required column is missing, or a row has too few or too many cells.
@@ -165,19 +162,19 @@ def read_table(
 
 
 def _separator(header: str) -> str:
-    """What separates the cells: a comma, unless the header has none outside quotes."""
+    """The separator of the cells: a comma, unless the header has none outside quotes."""
     bare = re.sub(r'"[^"]*"', "", header)
     return next((s for s in (",", ";", "\t") if s in bare), ",")
 
 
 def check_header(header: Sequence[str], *, required: Sequence[str], where: str, keys: Sequence[str] | None = None) -> None:
-    """The columns of a table have names of their own, and those that are needed are there.
+    """Check that no two columns have the same name and that no required column is missing.
 
     Args:
         header: names of the columns.
-        required: those that are needed.
+        required: names of the required columns.
         where: the file and line, for messages.
-        keys: what the columns are called in the rows, if not as in the header.
+        keys: names of the columns in the rows, if they differ from the header.
 
     Raises:
         DuplicateNameError: a name stands twice.
@@ -188,10 +185,6 @@ def check_header(header: Sequence[str], *, required: Sequence[str], where: str, 
         if name in keys[:i]:
             msg = f"{where}: column {name!r} stands twice; every column needs its own name"
             raise DuplicateNameError(msg)
-    _require_columns(header, required, where=where)
-
-
-def _require_columns(header: Sequence[str], required: Sequence[str], *, where: str) -> None:
     missing = [name for name in required if name not in header]
     if missing:
         advice = _alike(missing, [name for name in header if name not in required])
@@ -202,7 +195,7 @@ def _require_columns(header: Sequence[str], required: Sequence[str], *, where: s
 
 
 def _alike(missing: Sequence[str], header: Sequence[str]) -> str:
-    """A hint where a column is only written in another way."""
+    """A hint where a column of similar name is there."""
     folded = {name.casefold(): name for name in header}
     found = [folded[name.casefold()] for name in missing if name.casefold() in folded]
     close = found or difflib.get_close_matches(missing[0], header, n=1)
@@ -221,7 +214,7 @@ def _row_advice(cells: Sequence[str], header: Sequence[str], separator: str) -> 
 
 
 def _without_decimal_commas(rows: list[list[str]]) -> list[list[str]]:
-    """Numbers with decimal points, if the commas of the table can be decimal commas only: 1,234 alone may be a thousand."""
+    """The rows with decimal points, if the table has a comma that must be decimal; 1,234 alone may be a thousand."""
     numbers = [cell for row in rows for cell in row if DECIMAL_COMMA.fullmatch(cell)]
     certain = any(not THOUSANDS.fullmatch(cell) for cell in numbers)
     points = any("." in cell and NUMBER.fullmatch(cell) for row in rows for cell in row)
@@ -240,13 +233,13 @@ def _cells(line: str, separator: str, *, where: str) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """A number with a typeset minus sign or separated thousands as float() takes it, where the text has only one meaning."""
+    """The text with a plain minus sign, and without separators of thousands where these cannot be decimal commas."""
     text = text.replace("\N{MINUS SIGN}", "-")
     return re.sub(r"[,' \u00a0\u2009\u202f]", "", text) if SEPARATED.fullmatch(text) else text
 
 
 def _advice(text: object) -> str:
-    """What to do about a text that is no number."""
+    """Advice about a text that is not a number."""
     if not isinstance(text, str):
         return "correct it"
     bare = text.strip()
@@ -270,10 +263,15 @@ def _advice(text: object) -> str:
 
 
 def number(text: object, *, where: str, lenient: bool = False) -> float:
-    """A finite number from a cell or a TOML value; a lenient one may have a typeset minus sign or separated thousands.
+    """A finite number from a cell or a TOML value.
+
+    Args:
+        text: the cell or value.
+        where: its place, for messages.
+        lenient: allow a typeset minus sign and separators of thousands.
 
     Raises:
-        InvalidNumberError: it is no finite number, or too large or small to be squared.
+        InvalidNumberError: it is not a finite number, or its square would over- or underflow.
     """
     plain = _plain(text) if lenient and isinstance(text, str) else text
     readable = NUMBER.fullmatch(plain) if isinstance(plain, str) else isinstance(plain, (int, float))
@@ -291,7 +289,7 @@ def number(text: object, *, where: str, lenient: bool = False) -> float:
 
 
 def csv_text(comment: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table under a line of comment; cells with commas, quotes or ``#`` are put in quotes.
+    """A table below one line of comment; cells with commas, quotes or ``#`` are quoted.
 
     Examples:
         >>> print(csv_text("in GeV", ["estimate", "jes, b"], [["x", "0.5"]]), end="")
@@ -304,7 +302,7 @@ def csv_text(comment: str, header: Sequence[str], rows: Iterable[Sequence[str]])
 
 
 def triangle_text(comment: str, names: Sequence[str], matrix: FloatArray) -> str:
-    """A symmetric matrix as lower triangle, the names in the first column and in the header."""
+    """The lower triangle of a symmetric matrix as CSV text, with the names in the header and in the first column."""
     header = ["name", *names]
     rows = [[name, *map(figure, matrix[i, : i + 1]), *[""] * (len(names) - i - 1)] for i, name in enumerate(names)]
     return csv_text(comment, header, rows)

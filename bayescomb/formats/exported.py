@@ -1,4 +1,4 @@
-"""Our own exports read again: which folder or archive is one, and the combination that it was made from."""
+"""Reader of exports of :func:`bayescomb.export_hepdata`: how they are recognised, and their combination."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ FORMAT_VERSION: Final = 1
 DATA: Final = "combination.json"
 TREE: Final = "combination.nc"
 INPUTS: Final = "inputs"
-# The inputs of a large combination are larger than any table of the site.
+# The inputs of a large combination can be larger than any table of HEPData.
 LIMITS: Final = Limits(file_bytes=200_000_000)
 
 
 def exported_data(path: Path) -> dict[str, Any] | None:
-    """The plain data of an export of ours, ``None`` if the folder, archive or file is something else.
+    """The JSON data of an export, ``None`` if the folder, archive or file is something else.
 
     Args:
         path: a folder, an archive, or a ``combination.json``.
 
     Raises:
-        FileFormatError, DuplicateNameError: an archive is damaged or not safe to read.
+        FileFormatError, DuplicateNameError: the archive is damaged or not safe to read.
 
     Examples:
         >>> import tempfile
@@ -61,14 +61,14 @@ def _data_text(path: Path) -> bytes | None:
 
 
 def exported_combination(data: dict[str, Any], *, where: str | Path) -> Combination:
-    """The combination that an export was made from, with the settings that were in force.
+    """The combination from which an export was made, with its settings.
 
     Args:
-        data: of :func:`exported_data`.
-        where: for messages.
+        data: from :func:`exported_data`.
+        where: place of the export, for messages.
 
     Raises:
-        FileFormatError: it is of a later version, or was changed so that it is no combination any more.
+        FileFormatError: the version is not known, or the data do not hold a combination.
 
     Examples:
         >>> import json
@@ -98,14 +98,14 @@ def exported_combination(data: dict[str, Any], *, where: str | Path) -> Combinat
 
 
 def require_replaceable(target: Path, *, archive: str) -> None:
-    """Raise unless a target is absent, an empty folder or an export of ours.
+    """Raise unless the target of an export is absent, an empty folder or an earlier export.
 
     Args:
-        target: where an export is to go.
-        archive: ending of an archive, empty for a folder.
+        target: path of the new export.
+        archive: file ending of an archive, empty for a folder.
 
     Raises:
-        OutputError: it is something else, or the folder above it does not exist.
+        OutputError: the target is something else, or the folder above it does not exist.
     """
     parent = target.absolute().parent
     # os.path accepts any name; methods of Path raise for some.
@@ -126,7 +126,7 @@ def require_replaceable(target: Path, *, archive: str) -> None:
         msg = f"{target}: cannot be read ({error.strerror or error}); choose another place"
         raise OutputError(msg) from error
     except BayescombError:
-        data = None  # an archive that is not ours
+        data = None  # an archive that is not an export
     ours = set() if data is None else set(data.get("files", ()))
     foreign = [name for name in entries if name not in ours]
     if data is None or foreign:

@@ -1,21 +1,21 @@
-r"""Inputs that are no value with an error: tables of -2 ln L, and upper limits ``< 2.1 @ 95 %``.
+r"""Inputs in place of a value with an error: tables of -2 ln L, and upper limits ``< 2.1 @ 95 %``.
 
-The first column holds values of the quantity, under its name, with its unit in square brackets if it is to be compared with
-that of the observable.  The second says in its header what it holds::
+The first column holds values of the quantity.  Its header is the name, with the unit in square brackets if the unit is to be
+checked against that of the observable.  The header of the second column states its content::
 
     BR [1e-9],-2 ln L          # also: chi2, Delta chi2, -2 Delta ln L, 2 Delta NLL
     0.0,8.1                    # -ln L, -Delta ln L, NLL, Delta NLL: half of it
     0.5,4.4                    # ln L: minus half of it;  L: the likelihood itself
     1.0,2.0
 
-Constants that are added to it, or multiply L, do not matter.
+A constant added to ln L does not matter.
 
-A limit alone is read as the Gaussian likelihood of best value 0 that gives this limit, as if no signal had been seen.
-With a flat prior on a quantity that cannot be negative its quantile at the level is the limit, so
+An upper limit is read as a Gaussian likelihood around 0, as if no signal had been seen.  Its width is such that, with a flat
+prior on a quantity that cannot be negative, the posterior quantile at the confidence level is the limit:
 
 .. math:: \sigma = L / \Phi^{-1}\big((1 + \mathrm{level}) / 2\big) .
 
-Where a value with errors or the likelihood itself is published, it says more than the limit.
+A published value with errors, or the published likelihood, contains more information than the limit.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from bayescomb.inputs.measurements import LikelihoodTable
 
 __all__ = ["is_limit", "likelihood_text", "limit_width", "read_likelihood"]
 
-# What the second column may hold, without spaces, as a multiple of -2 ln L.
+# Headers of the second column without spaces -> factor that converts the column to -2 ln L.
 MEANINGS: Final[dict[str, float]] = {
     **dict.fromkeys(("-2lnl", "-2deltalnl", "2nll", "2deltanll", "chi2", "deltachi2", "-2lnlambda"), 1.0),
     **dict.fromkeys(("-lnl", "-deltalnl", "nll", "deltanll", "-lnlambda"), 2.0),
@@ -51,16 +51,16 @@ UNIT: Final = re.compile(r"(?P<name>.*?)\s*\[(?P<unit>[^\]]*)\]")
 
 
 def read_likelihood(path: Path, *, unit: str = "") -> LikelihoodTable:
-    """The table of a file.
+    """Read a likelihood table from a CSV file.
 
     Args:
         path: the file.
-        unit: of the observable, which the file's must be, if both are stated; empty if none is stated.
+        unit: unit of the observable, empty if none is stated; a unit in the file must be the same.
 
     Raises:
-        FileFormatError: it has other columns than two, the second has another meaning, or the unit is another one.
-        InvalidNumberError: a cell is no number, a likelihood is not above 0, a point stands twice, or the curve through the
-            points is none that is allowed, see :class:`bayescomb.LikelihoodTable`.
+        FileFormatError: there are not two columns, the header of the second is not known, or the units differ.
+        InvalidNumberError: a cell is not a number, a likelihood is not above 0, a point stands twice, or
+            :class:`bayescomb.LikelihoodTable` refuses the curve through the points.
     """
     header, rows = read_table(path, required=())
     where = f"{path}, header"
@@ -90,7 +90,7 @@ def read_likelihood(path: Path, *, unit: str = "") -> LikelihoodTable:
 
 
 def likelihood_text(comment: str, quantity: str, table: LikelihoodTable) -> str:
-    """The file of a table, from which the same table is read.
+    """CSV text of a table, from which the same table is read again.
 
     Examples:
         >>> table = LikelihoodTable(points=(0.0, 1.0, 2.0, 3.0), rises=(1.0, 0.0, 1.0, 4.0))
@@ -102,16 +102,16 @@ def likelihood_text(comment: str, quantity: str, table: LikelihoodTable) -> str:
 
 
 def _unit(text: str) -> object:
-    """Units that are written in two ways are one; what is no product of powers is compared as text."""
+    """A unit in a form that does not depend on its spelling; text that is not a product of powers stays text."""
     found = read_unit(text)
     return text.strip() if found is None else found
 
 
 def _multiple(meaning: str, where: str) -> float | None:
-    """What makes -2 ln L of the column, ``None`` where that holds L itself.
+    """Factor that converts the column to -2 ln L, ``None`` if the column holds L itself.
 
     Raises:
-        FileFormatError: the header says none of the words.
+        FileFormatError: the header is not known.
     """
     plain = re.sub(r"[\s^*_(){}\\]", "", meaning.casefold())
     for other, ours in SPELLINGS:
@@ -120,8 +120,8 @@ def _multiple(meaning: str, where: str) -> float | None:
         return None
     if plain not in MEANINGS:
         msg = (
-            f"{where}: column {meaning!r} found; its header says what it holds: -2 ln L (or chi2, Delta chi2, 2 Delta NLL), "
-            "-ln L (or NLL), ln L or L"
+            f"{where}: column {meaning!r} found; its header must state what it holds: -2 ln L (or chi2, "
+            "Delta chi2, 2 Delta NLL), -ln L (or NLL), ln L or L"
         )
         raise FileFormatError(msg)
     return MEANINGS[plain]
@@ -131,7 +131,7 @@ LIMIT: Final = re.compile(r"<\s*(?P<limit>[^@]+?)\s*@\s*(?P<level>[^%]+?)\s*%\s*
 
 
 def is_limit(cell: str) -> bool:
-    """Whether a cell begins as a limit does.
+    """Whether a cell holds an upper limit, by its first character.
 
     Examples:
         >>> is_limit("< 2.1 @ 95 %"), is_limit("2.1")
@@ -141,10 +141,10 @@ def is_limit(cell: str) -> bool:
 
 
 def limit_width(cell: str, *, where: str) -> float:
-    """Standard deviation of the Gaussian around 0 that an upper limit stands for.
+    """Standard deviation of the Gaussian around 0 that stands for an upper limit.
 
     Raises:
-        InvalidNumberError: it has another form, is not above 0, or its level is not between 50 and 100 %.
+        InvalidNumberError: the cell has another form, is not above 0, or its level is not between 50 and 100 %.
 
     Examples:
         >>> round(limit_width("< 1.96 @ 95 %", where="here"), 4)

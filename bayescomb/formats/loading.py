@@ -1,4 +1,4 @@
-"""Reading a model, whatever form it has on disk, and writing it in another form."""
+"""Read a model of any format, and convert it to another."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def load(
     blind: str | None = None,
     unblind: str | None = None,
 ) -> Combination:
-    """Read a combination, whatever the form of its file.
+    """Read a combination from a file or folder of any known format.
 
     Args:
         path: a ``model.toml`` (any name with that ending) or a folder that holds one, see
@@ -31,15 +31,14 @@ def load(
             :func:`bayescomb.formats.convino.base_file.load_convino`; a file of result sets of HFLAV's combination-code, see
             :mod:`bayescomb.formats.hflav.result_sets`; a text table of averagetools, see
             :mod:`bayescomb.formats.averagetools.table`; or an export of :func:`bayescomb.export_hepdata`,
-            folder or archive, which gives the combination that it was made from.  Another submission of HEPData needs a
-            ``model.toml`` that says what its tables are (:mod:`bayescomb.formats.toml.measurements.hepdata_entry`); the
-            message about one without proposes it.
-        extraction: name of the extraction of a ``model.toml`` to put in force, ``""`` for none; by default the one that
-            the file names.  Measurements that it does not use are left out.
-        shared_names: what a nuisance is whose name several inputs use: ``"error"`` or ``"same"``, one nuisance; by default
-            as a ``model.toml`` says, else an error.
+            folder or archive.  Any other HEPData submission needs a ``model.toml`` that says what its tables are
+            (:mod:`bayescomb.formats.toml.measurements.hepdata_entry`); without one, the error message proposes it.
+        extraction: name of the extraction that is used, ``""`` for none; by default the one that the file names.
+            Measurements that it does not use are left out.
+        shared_names: treatment of nuisances with the same name in several inputs: ``"error"``, or ``"same"`` for one and the
+            same nuisance; by default as a ``model.toml`` says, else an error.
         blind: phrase that hides the central values (:func:`bayescomb.blind`); by default the one of a ``model.toml``.
-        unblind: the phrase of what is blinded, to have the values as measured.
+        unblind: the phrase with which the model is blinded, to get the values as measured.
 
     Raises:
         OptionError: ``unblind`` is not the phrase, or nothing is blinded.
@@ -75,10 +74,10 @@ def load(
 def _other_form(
     path: Path, *, extraction: str | None, shared_names: str | None, blind: str | None, unblind: str | None
 ) -> Combination | None:
-    """The combination of an export or of Convino files, whose readers load only where there is no model file.
+    """The combination of a file of another format, whose readers are imported only here; ``None`` for other paths.
 
     Raises:
-        FileFormatError: tables of HEPData without a model file.
+        FileFormatError: the path is a HEPData submission, which needs a model file.
     """
     from bayescomb.formats.averagetools.sections import looks_like_averagetools
     from bayescomb.formats.averagetools.table import read_averagetools
@@ -108,7 +107,7 @@ def _other_form(
 
 
 def _may_be_export(path: Path) -> bool:
-    """Whether to look closer: an archive, a data file of an export, or a folder that is no model."""
+    """Whether the path can be an export: an archive, its data file, or a folder with that file and no model."""
     from bayescomb.formats.exported import DATA
     from bayescomb.formats.hepdata.record.archive import is_archive
 
@@ -125,18 +124,18 @@ def convert(
     shared_names: str | None = None,
     unblind: str | None = None,
 ) -> Path:
-    """Read a model in whatever form it has, and write it in the form that the target's name asks for.
+    """Convert a model: the name of the target decides the format.
 
     Args:
         source: what :func:`bayescomb.load` reads.
-        target: a folder (one that is there, or a name without an ending) or ``NAME.toml`` for a model file with its
-            tables, ``NAME.txt`` for a Convino base file with its measurement files.
-        overwrite: replace files that are there already.
-        shared_names: as :func:`bayescomb.load` takes it; what is written states the names and the correlations of 1.
-        unblind: the phrase of a blinded model, whose hidden values are not written.
+        target: an existing folder, a name without an ending or ``NAME.toml`` for a model file with its tables;
+            ``NAME.txt`` for a Convino base file with its measurement files.
+        overwrite: replace existing files.
+        shared_names: as for :func:`bayescomb.load`; the written model has separate nuisances with correlation 1.
+        unblind: the phrase of a blinded model; without it, a blinded model is refused.
 
     Returns:
-        The path of the main file that was written.
+        The path of the main file.
 
     Raises:
         OptionError: the target has another ending, or the source is blinded.
@@ -157,7 +156,7 @@ def convert(
             "NAME.txt for Convino"
         )
         raise OptionError(msg)
-    # A Convino file has no predictions, so no extraction either.
+    # A Convino file has no predictions, so there is no extraction.
     combination = load(source, extraction="" if form == ".txt" else None, shared_names=shared_names, unblind=unblind)
     if combination.blinding is not None:
         msg = (
@@ -170,7 +169,7 @@ def convert(
         return write_model(combination, target, overwrite=overwrite)
     from bayescomb.formats.convino.writer import file_name, write_convino
 
-    priors = {p.prior_name for p in combination.parameters}  # which the writer refuses, with its reason
+    priors = {p.prior_name for p in combination.parameters}  # the Convino writer refuses these with its own message
     own = [m for m in combination.measurements if m.name not in priors]
     files = [target, *(target.with_name(file_name(m.name, kind="a measurement")) for m in own)]
     found = [file for file in files if os.path.lexists(file)]

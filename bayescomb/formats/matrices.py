@@ -1,4 +1,4 @@
-"""Matrices and response tables in CSV files: rows and columns have names, so that their order does not matter."""
+"""Matrices and response tables in CSV files; rows and columns have names, so their order does not matter."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ __all__ = [
     "statistical_sizes",
 ]
 
-# An eigenvalue below this, per row, of a matrix of unit diagonal is rounding.
+# Smallest eigenvalue per row of a matrix of unit diagonal that is more than rounding.
 SINGULAR: Final = 1e-15
-# A cell ``+5 -3`` or ``(+5-3)`` (up and down), and what stands before a size that is the same up and down.
+# A cell ``+5 -3`` or ``(+5-3)`` (up and down), and the sign before a size that is the same up and down.
 SIZE: Final = r"[\d.]+(?:[eE][+-]?\d+)?(?:\s?%)?"
 BOTH_WAYS: Final = re.compile(rf"^\(?(\+{SIZE})\s*([-\u2212]{SIZE})\)?$")
 EITHER_WAY: Final = re.compile(r"^(\u00b1|\+/?[-\u2212])\s*(?=[\d.][^/]*$)")
@@ -42,9 +42,9 @@ class NamedMatrix:
 
     Attributes:
         where: the file.
-        names: n names of rows and columns, in the order of the columns.
+        names: the n names of rows and columns, in the order of the columns.
         values: shape (n, n), symmetric up to rounding.
-        rows: the row of the table behind each name, for its extra columns and its place.
+        rows: the row of each name in the table, for extra columns and the place in messages.
     """
 
     where: str
@@ -53,7 +53,7 @@ class NamedMatrix:
     rows: tuple[Row, ...]
 
     def ordered(self, names: Sequence[str]) -> FloatArray:
-        """The matrix with rows and columns in another order, or of some of the names."""
+        """The matrix of these names, in their order."""
         order = [self.names.index(name) for name in names]
         return self.values[np.ix_(order, order)]
 
@@ -63,9 +63,9 @@ class Shifts:
     """A response table from a file.
 
     Attributes:
-        nuisances: m names.
-        up: shape (n, m), what +1 sigma of each nuisance does to each published value, in the unit of the estimates.
-        down: the same of -1 sigma; ``None`` if every cell is a single number.
+        nuisances: the m names.
+        up: shifts of the n published values at +1 sigma of each nuisance, shape (n, m), in the unit of the estimates.
+        down: shifts at -1 sigma; ``None`` if every cell is a single number.
     """
 
     nuisances: tuple[str, ...]
@@ -74,18 +74,18 @@ class Shifts:
 
 
 def read_matrix(path: Path, *, extra: Sequence[str] = ()) -> NamedMatrix:
-    """A matrix whose first column holds the names of the rows, and whose other columns carry the same names.
+    """Read a symmetric matrix: the first column holds the names of the rows, and the other columns have the same names.
 
-    Of two mirror cells one may be empty, so a lower triangle is enough.
+    One of two mirror cells may be empty, so a lower triangle is enough.
 
     Args:
         path: a CSV file.
-        extra: columns that must be there and do not belong to the matrix.
+        extra: required columns that do not belong to the matrix.
 
     Raises:
         FileFormatError: the file is absent or malformed, or a row is missing.
         UnknownNameError, DuplicateNameError: a row has a name that no column has, or stands twice.
-        InvalidNumberError: a cell is no finite number, or two mirror cells are empty.
+        InvalidNumberError: a cell is not a finite number, or two mirror cells are empty.
         InvalidMatrixError: two mirror cells differ.
 
     Examples:
@@ -125,7 +125,7 @@ def information_from_correlation(matrix: NamedMatrix, column: str) -> FloatArray
 
     Raises:
         InvalidNumberError: an uncertainty is not above 0.
-        InvalidMatrixError: the rest is no correlation matrix, or not positive definite.
+        InvalidMatrixError: the matrix is not a correlation matrix, or not positive definite.
     """
     sizes = np.array([row.number(column) for row in matrix.rows])
     for row, size in zip(matrix.rows, sizes, strict=True):
@@ -138,15 +138,15 @@ def information_from_correlation(matrix: NamedMatrix, column: str) -> FloatArray
 
 
 def definite_information(correlation: FloatArray, sizes: FloatArray, *, where: str) -> FloatArray:
-    """Inverse of the covariance rho_ij s_i s_j, shape (n, n), which must have one.
+    """Inverse of the covariance rho_ij s_i s_j, shape (n, n).
 
     Args:
         correlation: rho, shape (n, n).
-        sizes: s, above 0, shape (n,).
-        where: what rho is, for messages.
+        sizes: s, shape (n,), all above 0.
+        where: name of rho in messages.
 
     Raises:
-        InvalidMatrixError: rho is not positive definite, or only by less than rounding.
+        InvalidMatrixError: rho is not positive definite beyond rounding.
     """
     check_covariance(correlation, where=where, definite=True)
     smallest = float(np.linalg.eigvalsh(correlation).min())
@@ -157,13 +157,13 @@ def definite_information(correlation: FloatArray, sizes: FloatArray, *, where: s
 
 
 def read_shifts(path: Path, *, estimates: Sequence[str]) -> Shifts:
-    """Responses: the first column holds the estimates, each further column belongs to a nuisance.
+    """Read responses: the first column holds the estimates, and each other column belongs to a nuisance.
 
-    A cell is the shift at +1 sigma, and its opposite the one at -1 sigma; or the two of them, as in ``+5/-3``.
+    A cell is the shift at +1 sigma, with the opposite shift at -1 sigma; or both shifts, as in ``+5/-3``.
 
     Raises:
         FileFormatError: the file is absent or malformed, or an estimate has no row.
-        UnknownNameError, DuplicateNameError: a row is not of the estimates, or stands twice.
+        UnknownNameError, DuplicateNameError: a row is not an estimate, or stands twice.
         InvalidNumberError: a cell is neither one finite number nor two.
     """
     header, table = read_table(path, required=(), labelled=True)
@@ -177,7 +177,7 @@ def read_shifts(path: Path, *, estimates: Sequence[str]) -> Shifts:
 
 
 def slashed(text: str) -> str:
-    """A cell whose shifts up and down stand beside each other with ``/`` between them, and a size without the sign for both.
+    """A cell with ``/`` between the shifts up and down, and without the sign ``+/-`` before a single size.
 
     Examples:
         >>> slashed("+5 -3"), slashed("(+5-3)"), slashed("+/-2"), slashed("+5/-3"), slashed("2e-3")
@@ -188,10 +188,10 @@ def slashed(text: str) -> str:
 
 
 def shift_cell(text: str, *, where: str) -> tuple[float, float]:
-    """Shifts at +1 and at -1 sigma from a cell: one number and its opposite, or two numbers.
+    """Shifts at +1 and -1 sigma from a cell: one number and its opposite, or two numbers.
 
     Raises:
-        InvalidNumberError: it is neither.
+        InvalidNumberError: the cell holds neither one number nor two.
 
     Examples:
         >>> shift_cell("+5/-3", where="here"), shift_cell("2", where="here"), shift_cell("+5 -3", where="here")
@@ -207,10 +207,10 @@ def shift_cell(text: str, *, where: str) -> tuple[float, float]:
 
 
 def statistical_sizes(value: str | float, *, where: str) -> tuple[float, float]:
-    """What +1 and -1 sigma of the statistics do to a value, from a number or a cell ``+0.5/-0.3``.
+    """Shifts of a value at +1 and -1 sigma of its statistics, from a number or a cell ``+0.5/-0.3``.
 
     Raises:
-        InvalidNumberError: it is neither, a size is 0, or both are on one side.
+        InvalidNumberError: the value is neither, a size is 0, or both shifts have the same sign.
     """
     up, down = shift_cell(value if isinstance(value, str) else repr(value), where=where)
     if not down < 0 < up:
@@ -221,7 +221,7 @@ def statistical_sizes(value: str | float, *, where: str) -> tuple[float, float]:
 
 
 def _by_name(table: Sequence[Row], names: Sequence[str], *, kind: str, path: Path) -> list[Row]:
-    """The rows in the order of their names, each there once."""
+    """The rows in the order of the names; each name must have exactly one row."""
     found: dict[str, Row] = {}
     for row in table:
         name = known_name(row.cells[LABEL], names, kind=kind, where=row.where)

@@ -1,4 +1,4 @@
-"""The message where no model could be read: what was given instead, and what to do."""
+"""Messages about a path that is not a model: what was found there, and what to do."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ FORMS = "give a model.toml, a folder that holds one, or a Convino base file (wit
 
 
 def require_model(path: Path) -> None:
-    """The path leads to something that could be a model file.
+    """Check that a path can be a model file.
 
     Args:
-        path: as it was given; an archive, an export or a Convino file was looked for before.
+        path: the path as the user gave it, after the readers of other formats have refused it.
 
     Raises:
-        FileFormatError: it does not; the message says what stands there and what to do.
+        FileFormatError: it cannot; the message says what was found there and what to do.
     """
     if is_folder(path):
         if not os.path.lexists(path / MODEL_NAME):
@@ -42,9 +42,9 @@ def require_model(path: Path) -> None:
     if is_file(path):
         with path.open("rb") as file:
             if file.read(len(POSTERIOR)) == POSTERIOR:
-                msg = f"{path}: a posterior found, a model is needed; a posterior stands behind it: MODEL {path}"
+                msg = f"{path}: a posterior found, a model is needed; give the posterior after the model: MODEL {path}"
                 raise FileFormatError(msg)
-    read_text(path)  # says so if it is no text
+    read_text(path)  # raises with its own message if the file is not text
     if path.suffix.casefold() in {".csv", ".xlsx"}:
         msg = f"{path}: a table found, a model is needed; bayescomb init NAME --from {path} makes one of it"
         raise FileFormatError(msg)
@@ -53,7 +53,7 @@ def require_model(path: Path) -> None:
 
 
 def _folder_advice(folder: Path) -> str:
-    """By what the folder holds."""
+    """Advice about a folder without a model file, from its content."""
     try:
         names = sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))
     except OSError:
@@ -72,7 +72,7 @@ def _folder_advice(folder: Path) -> str:
 
 
 def _absent_advice(path: Path) -> str:
-    """A shipped model, or a name that is nearly that of something there."""
+    """Advice about an absent path."""
     if str(path) in shipped_models():
         return f"a shipped model? bayescomb models copy {path}"
     return "correct the path"

@@ -1,4 +1,4 @@
-"""The models that come with bayescomb: what they are, and copies of them to work on."""
+"""The models that are shipped with bayescomb, and working copies of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["copy_model", "model_title", "shipped_models"]
 
 
 def shipped_models() -> dict[str, Path]:
-    """Folder of each shipped model by name, of the installed package or of the checkout it runs from.
+    """Shipped models: name -> folder in the installed package, or in the checkout that is in use.
 
     Examples:
         >>> import bayescomb as bc
@@ -30,7 +30,7 @@ def shipped_models() -> dict[str, Path]:
 
 
 def model_title(folder: Path) -> str:
-    """Title of a model as its file states it."""
+    """Title of a model, as stated in its file."""
     with (folder / MODEL_NAME).open("rb") as stream:
         return str(tomllib.load(stream).get("title", ""))
 
@@ -39,15 +39,15 @@ def copy_model(name: str, target: str | Path | None = None) -> Path:
     """Copy a shipped model, with its tables, scripts and sources, into a new folder.
 
     Args:
-        name: of the model.
-        target: folder that does not exist yet; the name of the model in the current folder by default.
+        name: name of the model.
+        target: a folder that does not exist yet; by default the name of the model in the current folder.
 
     Returns:
         The folder.
 
     Raises:
-        OptionError: there is no such model.
-        OutputError: the target exists, or cannot be written.
+        OptionError: no shipped model has this name.
+        OutputError: the target exists or cannot be written.
 
     Examples:
         >>> import tempfile
@@ -67,7 +67,7 @@ def copy_model(name: str, target: str | Path | None = None) -> Path:
         raise OutputError(msg)
     require_folder(target)
     try:
-        # Written beside and renamed: an interrupted copy does not look like a model.
+        # Written beside the target and renamed, so that an interrupted copy never looks like a model.
         with working_folder(absolute) as folder:
             copy = folder / absolute.name
             shutil.copytree(models[name], copy, ignore=shutil.ignore_patterns("__pycache__"))

@@ -1,4 +1,4 @@
-"""Typed access to TOML tables, with the key in every message."""
+"""Typed access to TOML tables; every message names the key."""
 
 from __future__ import annotations
 
@@ -8,12 +8,23 @@ from typing import Any, Final
 from bayescomb.base.checks import known_name
 from bayescomb.base.errors import FileFormatError, UnknownNameError
 from bayescomb.formats.csv import number as cell_number
-from bayescomb.formats.declared import TABLES
+from bayescomb.formats.declared import TABLES, Kind
 
-__all__ = ["check_keys", "check_table", "entries", "flag", "named_texts", "named_values", "number", "text", "texts"]
+__all__ = [
+    "check_keys",
+    "check_table",
+    "entries",
+    "flag",
+    "named_texts",
+    "named_values",
+    "number",
+    "records",
+    "text",
+    "texts",
+]
 
 
-# Settings of the whole model, which end up in a table if they stand behind its heading.
+# Settings of the whole model, which TOML puts into a table if they stand below its heading.
 OF_THE_MODEL: Final = (
     "format", "assumptions", "treatment", "repair", "chi2", "nuisance_values", "normalise", "shared_names", "relations",
     "within", "blind",
@@ -21,11 +32,11 @@ OF_THE_MODEL: Final = (
 
 
 def check_keys(table: Mapping[str, Any], allowed: Collection[str], *, required: Collection[str], where: str) -> None:
-    """Every key is known and every required one there.
+    """Check that every key is known, and that no required key is missing.
 
     Raises:
         FileFormatError: a required key is missing.
-        UnknownNameError: a key is not known, most often a typing error that would change a number silently.
+        UnknownNameError: a key is not known; most often it is a typing error, which would change a number silently.
     """
     for key in table:
         try:
@@ -42,13 +53,13 @@ def check_keys(table: Mapping[str, Any], allowed: Collection[str], *, required: 
 
 
 def check_table(table: Mapping[str, Any], path: str, *, where: str, required: Collection[str] | None = None) -> None:
-    """Keys are those that :data:`bayescomb.formats.declared.TABLES` declares.
+    """Check the keys of a table against their declaration, :data:`bayescomb.formats.declared.TABLES`.
 
     Args:
-        table: found in the file.
-        path: of the table there.
-        where: its place, for messages.
-        required: keys that must be there, by default those that are declared so.
+        table: the table of the file.
+        path: path of the table in the declaration.
+        where: place of the table, for messages.
+        required: required keys, by default those that are declared as required.
 
     Raises:
         FileFormatError: a required key is missing.
@@ -64,13 +75,13 @@ def entries(
     """The tables of an array of tables, each with its place; none without the key.
 
     Args:
-        table: which may have the key.
-        key: of the array.
+        table: the table that may have the key.
+        key: key of the array.
         where: place of the table, for messages.
-        declared: path of the tables, if their keys are to be checked (:func:`check_table`).
+        declared: path of the tables in the declaration, if their keys are to be checked (:func:`check_table`).
 
     Raises:
-        FileFormatError: it is no array of tables, or a required key is missing in one.
+        FileFormatError: the value is not an array of tables, or a required key is missing.
         UnknownNameError: a key is not known.
     """
     value = table.get(key, [])
@@ -84,11 +95,22 @@ def entries(
         yield place, entry
 
 
-def named_values(table: Mapping[str, Any], key: str, *, where: str, example: str) -> Mapping[str, Any]:
-    """A table whose keys are names that its author chose, in their order; empty without the key.
+def records(document: Mapping[str, Any], key: str, *, where: str) -> Iterator[tuple[str, Mapping[str, Any], dict[str, str]]]:
+    """The tables of an array at the top of the file: place, table, and its text keys, each empty where it is not given.
 
     Raises:
-        FileFormatError: it is no table; the message shows the example.
+        FileFormatError, UnknownNameError: as :func:`entries`, or a text key holds something else.
+    """
+    keys = [declared.name for declared in TABLES[key].own if declared.kind is Kind.TEXT]
+    for place, entry in entries(document, key, where=where, declared=key):
+        yield place, entry, {name: text(entry, name, where=place, default="") for name in keys}
+
+
+def named_values(table: Mapping[str, Any], key: str, *, where: str, example: str) -> Mapping[str, Any]:
+    """A table whose keys are names that the author chooses, in their order; empty without the key.
+
+    Raises:
+        FileFormatError: the value is not a table; the message shows the example.
     """
     value = table.get(key, {})
     if not isinstance(value, dict):
@@ -98,20 +120,20 @@ def named_values(table: Mapping[str, Any], key: str, *, where: str, example: str
 
 
 def named_texts(table: Mapping[str, Any], key: str, *, where: str, example: str) -> dict[str, str]:
-    """The same where every value is a string.
+    """A table of texts whose keys are names that the author chooses; empty without the key.
 
     Raises:
-        FileFormatError: it is no table, or a value is no string.
+        FileFormatError: the value is not a table, or holds something other than texts.
     """
     stated = named_values(table, key, where=where, example=example)
     return {name: text(stated, name, where=f"{where}.{key}") for name in stated}
 
 
 def text(table: Mapping[str, Any], key: str, *, where: str, default: str | None = None) -> str:
-    """A string value.
+    """A text.
 
     Raises:
-        FileFormatError: it is missing without a default, or no string.
+        FileFormatError: the key is missing without a default, or its value is not a text.
     """
     value = table.get(key, default)
     if not isinstance(value, str):
@@ -124,8 +146,8 @@ def number(table: Mapping[str, Any], key: str, *, where: str) -> float:
     """A number.
 
     Raises:
-        FileFormatError: it is missing, or none.
-        InvalidNumberError: it is a text that is no number.
+        FileFormatError: the key is missing, or its value is neither a number nor a text.
+        InvalidNumberError: a text is not a number.
     """
     value = table.get(key)
     if isinstance(value, str):
@@ -137,10 +159,10 @@ def number(table: Mapping[str, Any], key: str, *, where: str) -> float:
 
 
 def texts(table: Mapping[str, Any], key: str, *, where: str, default: list[str] | None = None) -> list[str]:
-    """A list of strings.
+    """A list of texts.
 
     Raises:
-        FileFormatError: it is missing without a default, or no list of strings.
+        FileFormatError: the key is missing without a default, or its value is not a list of texts.
     """
     value = table.get(key, default)
     if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
@@ -150,10 +172,10 @@ def texts(table: Mapping[str, Any], key: str, *, where: str, default: list[str] 
 
 
 def flag(table: Mapping[str, Any], key: str, *, where: str, default: bool = False) -> bool:
-    """A switch, off by default.
+    """A switch.
 
     Raises:
-        FileFormatError: it is neither ``true`` nor ``false``.
+        FileFormatError: the value is neither ``true`` nor ``false``.
     """
     value = table.get(key, default)
     if not isinstance(value, bool):

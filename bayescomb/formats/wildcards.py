@@ -1,4 +1,4 @@
-"""Names with wildcards, where names may hold brackets."""
+"""Patterns of names with the wildcards ``*`` and ``?``; brackets stand for themselves."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["matches", "matching"]
 
 
 def matching(pattern: str, names: Collection[str]) -> list[str]:
-    """The name itself if it is one of the names, otherwise those that match; only ``*`` and ``?`` stand for letters.
+    """The names that match a pattern; a pattern that is a name, or has no wildcard, gives itself.
 
     Examples:
         >>> matching("JES[*]", ["JES[a]", "JES[b]", "lumi[a]"])
@@ -22,7 +22,7 @@ def matching(pattern: str, names: Collection[str]) -> list[str]:
 
 
 def matches(pattern: str, name: str) -> bool:
-    """Whether a name is the pattern, as it stands or by its wildcards.
+    """Whether a name matches a pattern.
 
     Examples:
         >>> matches("JES[*]", "JES[a]"), matches("JES", "JES[a]")

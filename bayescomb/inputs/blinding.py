@@ -1,18 +1,19 @@
-r"""Blinding: central values hidden behind amounts that follow from a phrase, before anything is computed from them.
+r"""Blinding: central values are changed by hidden amounts that follow from a phrase, before anything is computed from them.
 
-The inputs themselves are changed, so that every output is: nothing downstream knows the true values.  Two ways leave the
-rest of the model exactly as it is.
+The inputs themselves are changed, so that no output knows the true values.  There are two kinds.
 
 ``shift``: :math:`x_e \to x_e + \sum_o B_{eo} \Delta_o` with an amount :math:`\Delta_o` for each observable.  Predictions
-that are linear in the observables move along, so chi2, pulls, errors, weights, and differences of what measures the same
-observable stay to the last digits.
+that are linear in the observables shift by the same amounts, so that chi2, pulls, errors, weights, and differences between
+estimates of the same observable do not change beyond rounding.
 
-``factor``: values, their covariances and shifts, and predicted cross sections times one factor for all, and the masses of
-prediction tables shifted by one amount.  It is used where a shift would change chi2: relative and lognormal responses,
-Pearson's weights, observables that cannot be negative, and predictions.  Pulls, chi2, weights and relative errors stay.
+``factor``: values, their covariances and shifts, and predicted cross sections are multiplied by one common factor, and the
+masses of prediction tables are shifted by one amount.  It is used where a shift would change chi2: relative and lognormal
+responses, Pearson's weights, observables that cannot be negative, and predictions.  Pulls, chi2, weights and relative
+errors do not change.
 
-The amounts are hashes of the phrase: between 2 and 10 of the smallest quoted errors at least, rounded up to a power of ten
-(``shift``), or 10 to 60 % (``factor``).  It protects from looking, not from somebody who opens the input tables.
+The amounts are hashes of the phrase.  A shift is 0.2 to 1 times the first power of ten above 10 times the smallest quoted
+error, of either sign; a factor is 1.1 to 1.6, or one over that.  Blinding protects from looking by accident, not from
+opening the input tables.
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ import numpy as np
 
 from bayescomb.base.errors import OptionError
 from bayescomb.inputs.combination import Combination
-from bayescomb.inputs.measurements import FittedInput, Measurement
+from bayescomb.inputs.measurements import Measurement
 from bayescomb.inputs.observables import Blinding, BlindingKind
 
 __all__ = ["blind", "fingerprint", "opened", "unblind"]
 
 # Smallest shift as a part of the largest: a shift near 0 hides nothing.
 LEAST: Final = 0.2
-# The largest shift is at least this many quoted errors.
+# The largest shift is at least this many times the smallest quoted error.
 WIDTHS: Final = 10.0
 # Logarithms of the smallest and the largest factor.
 FACTORS: Final = (math.log(1.1), math.log(1.6))
@@ -43,12 +44,12 @@ def blind(combination: Combination, phrase: str) -> Combination:
     """The combination with its central values hidden; every output of it says BLINDED.
 
     Args:
-        combination: what to hide; all measurements, before some are left out, so that amounts are those of the whole.
-        phrase: what the amounts follow from; the same phrase gives the same amounts.
+        combination: the combination, before measurements are left out, as the amounts depend on all of them.
+        phrase: some words; the same phrase gives the same amounts.
 
     Raises:
-        OptionError: the phrase is empty, the combination is blinded already, it has parameters or formulas, or results are
-            divided by their sum, which no common factor hides.
+        OptionError: the phrase is empty; the combination is blinded already; it has parameters or formulas; or its results
+            are divided by their sum, which a common factor does not hide.
 
     Examples:
         >>> import bayescomb as bc
@@ -71,14 +72,14 @@ def blind(combination: Combination, phrase: str) -> Combination:
 
 
 def unblind(combination: Combination, phrase: str) -> Combination:
-    """The combination with its central values as they are, to rounding.
+    """The combination with its true central values, up to rounding.
 
     Args:
-        combination: a blinded one.
-        phrase: that it was blinded with.
+        combination: a blinded combination.
+        phrase: the phrase that it was blinded with.
 
     Raises:
-        OptionError: it is not blinded, or with another phrase.
+        OptionError: it is not blinded, or was blinded with another phrase.
 
     Examples:
         >>> import bayescomb as bc
@@ -99,23 +100,23 @@ def unblind(combination: Combination, phrase: str) -> Combination:
 def opened(
     combination: Combination, *, stated: str = "", asked: str | None = None, phrase: str | None = None
 ) -> Combination:
-    """A combination as it is read: blinded if its model or the user says so, unblinded for who knows the phrase.
+    """A combination as it is read: blinded if the model or the user says so, unblinded by the right phrase.
 
     Args:
-        combination: as its tables give it; or blinded, as an export holds it.
+        combination: with true values, as its tables give them; or blinded already, as in an export.
         stated: phrase of the model, empty for none.
-        asked: phrase to blind it with.
-        phrase: to unblind it.
+        asked: phrase by which the user blinds.
+        phrase: phrase by which the user unblinds.
 
     Raises:
-        OptionError: the phrase is wrong, or nothing is blinded; both are asked for; or two phrases blind.
+        OptionError: the phrase is wrong; nothing is blinded; both are asked for; or two phrases would blind.
     """
     where = f"blinding of {combination.name!r}"
     if asked is not None and phrase is not None:
-        msg = f"{where}: to blind and to unblind are both asked for; keep one of the two"
+        msg = f"{where}: blinding and unblinding are both asked for; keep one of the two"
         raise OptionError(msg)
     if asked is not None and stated and asked != stated:
-        msg = f"{where}: the model has a phrase of its own, which holds; leave the other out"
+        msg = f"{where}: the model is blinded by a phrase of its own; leave the other out"
         raise OptionError(msg)
     if phrase is not None and stated:
         _require_phrase(fingerprint(stated), phrase, where=f"un{where}")
@@ -127,7 +128,7 @@ def opened(
 
 
 def fingerprint(phrase: str) -> str:
-    """What tells a right phrase from a wrong one, and tells nothing of the phrase."""
+    """A hash by which a wrong phrase is recognised, and from which the phrase does not follow."""
     return hashlib.sha256(f"bayescomb fingerprint\0{phrase}".encode()).hexdigest()[:16]
 
 
@@ -138,28 +139,30 @@ def _require_phrase(known: str, phrase: str, *, where: str) -> None:
 
 
 def _kind(combination: Combination, where: str) -> BlindingKind:
-    """The way that leaves chi2 as it is."""
+    """The kind of blinding that does not change chi2."""
     if combination.normalise:
-        msg = f"{where}: results divided by their sum ('normalise') are not hidden by a common factor; blind is not offered"
+        msg = (
+            f"{where}: results divided by their sum ('normalise') are not hidden by a common factor; blinding is not offered"
+        )
         raise OptionError(msg)
     if combination.parameters or combination.functions:
-        msg = f"{where}: parameters or formulas found, which tell what a shift or factor changes; blind is not offered"
+        msg = f"{where}: parameters or formulas found, which a shift or factor changes; blinding is not offered"
         raise OptionError(msg)
-    curved = any(n.response != "absolute" for n in combination.nuisances)
-    if curved or combination.chi2 != "neyman" or combination.nonnegative or combination.predictions:
+    curved = combination.pearson or any(n.multiplicative for n in combination.nuisances)
+    if curved or combination.nonnegative or combination.predictions:
         return "factor"
     return "shift"
 
 
 def _hashed(phrase: str, name: str) -> float:
-    """A number between -1 and 1, evenly distributed over phrases and nowhere near 0."""
+    """A number of size LEAST to 1 and either sign, uniform over phrases."""
     digest = hashlib.sha256(f"bayescomb amount\0{phrase}\0{name}".encode()).digest()
     size, sign = int.from_bytes(digest[:8]) / 2**64, 1 if digest[8] % 2 else -1
     return sign * (LEAST + (1 - LEAST) * size)
 
 
 def _changed(combination: Combination, phrase: str, kind: BlindingKind, *, sign: int) -> Combination:
-    """The combination hidden (sign 1), or as it was before (-1)."""
+    """The combination blinded (sign 1) or unblinded (sign -1)."""
     state = Blinding(kind=kind, fingerprint=fingerprint(phrase)) if sign > 0 else None
     match kind:
         case "shift":
@@ -172,7 +175,7 @@ def _changed(combination: Combination, phrase: str, kind: BlindingKind, *, sign:
 
 
 def _shifted(combination: Combination, phrase: str, *, sign: int) -> dict[str, Any]:
-    """Measurements with each observable moved by its hidden amount."""
+    """Measurements with each observable shifted by its hidden amount."""
     amounts = {o.name: sign * _hashed(phrase, o.name) * _largest_shift(combination, o.name) for o in combination.observables}
     measurements = tuple(
         dataclasses.replace(
@@ -184,13 +187,13 @@ def _shifted(combination: Combination, phrase: str, *, sign: int) -> dict[str, A
 
 
 def _multiplied(combination: Combination, phrase: str, *, sign: int) -> dict[str, Any]:
-    """Measurements and predictions multiplied by the hidden factor, with the masses of predictions moved."""
+    """Measurements and predictions multiplied by the hidden factor, with the masses of predictions shifted."""
     part = _hashed(phrase, "factor")
     size = FACTORS[0] + (FACTORS[1] - FACTORS[0]) * (abs(part) - LEAST) / (1 - LEAST)
     factor = math.exp(sign * math.copysign(size, part))
     predictions = []
     for prediction in combination.predictions:
-        # Half of the table's range, so that the mass may be anywhere in it and beyond.
+        # Up to half of the range of the table, so that the shifted range does not reveal the mass.
         largest = float(prediction.masses[-1] - prediction.masses[0]) / 2
         masses = prediction.masses + sign * _hashed(phrase, f"mass of {prediction.mass_scheme}") * largest
         scaled = {key: getattr(prediction, key) * factor for key in ("cross_sections", "mc_errors", "correlated_errors")}
@@ -200,7 +203,7 @@ def _multiplied(combination: Combination, phrase: str, *, sign: int) -> dict[str
 
 
 def _largest_shift(combination: Combination, observable: str) -> float:
-    """A power of ten above so many of the smallest errors that are quoted of an observable."""
+    """The first power of ten above :data:`WIDTHS` times the smallest error that is quoted for an observable."""
     errors = []
     for measurement in combination.measurements:
         variances = np.zeros(len(measurement.estimates))
@@ -223,7 +226,7 @@ def _scaled(measurement: Measurement, factor: float) -> Measurement:
     if fit is not None:
         scale = np.ones(len(fit.information))
         scale[: len(measurement.estimates)] = 1 / factor
-        fit = FittedInput(nuisances=fit.nuisances, information=fit.information * np.outer(scale, scale), pulls=fit.pulls)
+        fit = dataclasses.replace(fit, information=fit.information * np.outer(scale, scale))
     return dataclasses.replace(
         measurement,
         estimates=tuple(e.scaled(factor) for e in measurement.estimates),

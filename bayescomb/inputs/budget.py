@@ -1,4 +1,4 @@
-"""A budget: one row per estimate, one size per source, from files, pandas or Python.
+"""A budget: one row per estimate, with a size for each source, from files, pandas or Python.
 
 Each row is a measurement of its own unless it names another; the nuisance of source S and estimate e is called ``S[e]``.
 """
@@ -50,12 +50,13 @@ class BudgetRow:
 
     Attributes:
         where: place of the row, for messages.
-        estimate, experiment, observable, title: of the estimate.
-        measurement: to which it belongs; empty for one of its own.
+        estimate, experiment, observable, title: names and title of the estimate.
+        measurement: measurement to which it belongs; empty for one of its own.
         value, stat: measured value and its statistical uncertainty.
         sizes: source -> its uncertainty, 0 where it does not apply.
+        likelihood: table of -2 ln L, which then gives the value.
 
-    An uncertainty is a size, or what +1 and what -1 sigma of it do to the value.
+    An uncertainty is a size, or the pair of shifts of the value by +1 and by -1 sigma.
     """
 
     where: str
@@ -101,10 +102,10 @@ class Budget:
 
 
 def check_source_columns(sources: Iterable[str], *, where: str) -> None:
-    """No source has the name of a column.
+    """Require that no source has the name of a column.
 
     Raises:
-        DuplicateNameError: one has.
+        DuplicateNameError: a source has one.
     """
     for name in sources:
         if name in (*BUDGET_COLUMNS, *OPTIONAL_BUDGET_COLUMNS):
@@ -125,9 +126,9 @@ def budget_of(
     Args:
         rows: n rows, in their order.
         observables: known observables.
-        sources: that the rows have sizes of.
+        sources: sources with a size in every row.
         responses: source -> form of its response, absolute by default.
-        statistical_correlation: of the estimates, shape (n, n); estimates with common statistics are one measurement.
+        statistical_correlation: of the estimates, shape (n, n); estimates with correlated statistics are one measurement.
 
     Raises:
         UnknownNameError, DuplicateNameError, FileFormatError, InvalidNumberError: as the content demands, each with the
@@ -155,7 +156,7 @@ def budget_of(
 
 
 def _groups(rows: Sequence[BudgetRow], correlation: FloatArray) -> dict[str, list[int]]:
-    """Measurement -> positions of its rows; rows of one name are one, and rows whose statistics are correlated."""
+    """Measurement -> positions of its rows: rows with one name, or with correlated statistics, are one measurement."""
     names = [row.measurement or row.estimate for row in rows]
     owner = list(range(len(rows)))
     for i, j in itertools.combinations(range(len(rows)), 2):
@@ -216,7 +217,7 @@ def _measurement(
 
 
 def _systematic(row: BudgetRow, source: str) -> tuple[float, float]:
-    """What +1 and -1 sigma of a source do to the value of a row."""
+    """Shifts of the value of a row by +1 and by -1 sigma of a source."""
     size = row.sizes[source]
     if isinstance(size, tuple):
         return size
@@ -230,7 +231,7 @@ def _systematic(row: BudgetRow, source: str) -> tuple[float, float]:
 
 
 def _statistical(row: BudgetRow) -> tuple[float, float]:
-    """What +1 and -1 sigma of the statistics do to the value of a row."""
+    """Shifts of the value of a row by +1 and by -1 sigma of its statistics."""
     up, down = row.stat if isinstance(row.stat, tuple) else (row.stat, -row.stat)
     if not down < 0 < up:
         shown = f"{up:+g}/{down:+g}" if isinstance(row.stat, tuple) else f"{up:g}"
@@ -243,7 +244,7 @@ def _statistical(row: BudgetRow) -> tuple[float, float]:
 
 
 def unstated_pairs(budget: Budget, sets: Mapping[str, AssumptionSet]) -> Iterator[tuple[str, str, str, str]]:
-    """Source, two estimates and their experiment, where neither a block nor a coefficient of any set speaks of them."""
+    """Source, two estimates and their experiment, whose correlation no block and no coefficient of any set states."""
     blocks = list({id(b): set(b.nuisances) for s in sets.values() for b in s.blocks}.values())
     pairs = {frozenset((p.first, p.second)) for s in sets.values() for c in s.coefficients for p in c.pairs}
     for source in budget.sources:
@@ -372,7 +373,7 @@ def _coefficients(budget: Budget, between: Between) -> list[CorrelationCoefficie
 
 
 def _require_stated(budget: Budget, chosen: AssumptionSet, within: Within | str) -> None:
-    """Every correlation inside an experiment is stated, 0 too."""
+    """Require that every correlation inside an experiment is stated, also if it is 0."""
     if isinstance(within, str):
         if within != UNCORRELATED:
             msg = f'within = {within!r} found, allowed: "{UNCORRELATED}", or correlations by source such as {{"JES": 1.0}}'

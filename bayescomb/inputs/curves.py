@@ -1,13 +1,13 @@
-r"""Curves: a function of one number that is known at points, as piecewise polynomials with exact derivatives.
+r"""Curves: functions of one number that are known at points, as piecewise polynomials with exact derivatives.
 
-Between breakpoints :math:`b_1 < b_2 < \dots` a curve is :math:`\sum_k c_{ik} (x - o_i)^k` with the i of its piece, so that
-numbers, arrays and symbols are evaluated alike.  ``cubic`` is the spline with continuous second derivatives whose third is
-continuous at the second and last but one point (not-a-knot); ``natural`` the one without second derivative at the ends;
-``monotone`` the one of Fritsch and Butland (SIAM J. Sci. Stat. Comput. 5 (1984) 300), which rises and falls where the points
-do and has continuous first derivatives; ``polynomial`` a least-squares polynomial over all points.
+Between breakpoints :math:`b_1 < b_2 < \dots` a curve is :math:`\sum_k c_{ik} (x - o_i)^k` in piece i, so that numbers,
+arrays and symbols are evaluated alike.  ``cubic`` is the spline with continuous second derivatives whose third derivative is
+continuous at the second and last but one point (not-a-knot); ``natural`` has no second derivative at the ends; ``monotone``
+(Fritsch and Butland, SIAM J. Sci. Stat. Comput. 5 (1984) 300) rises and falls where the points do and has continuous first
+derivatives; ``polynomial`` is a least-squares polynomial over all points.
 
-Beyond the first and last point a curve goes straight on.  Where that has no meaning, the range of the variable that it is of
-ends there: a minimiser may cross the straight part on its way to the end of the range, and symbols have no value there.
+Beyond the first and last point a curve is a straight line.  Where that has no meaning (``beyond = "nothing"``), the range of
+its variable ends there: a minimiser may cross the straight part on its way to the end of the range, and symbols are NaN.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ class Curve:
         name: of the curve.
         x: of the n points, all different, in any order.
         y: values at the points, n.
-        kind: ``"cubic"``, ``"natural"``, ``"monotone"`` or ``"polynomial"``, see the module; all but the last pass through
-            the points.
+        kind: ``"cubic"``, ``"natural"``, ``"monotone"`` or ``"polynomial"`` (see the module); the last need not pass
+            through the points.
         degree: of a ``"polynomial"``, below the number of points.
-        beyond: what holds beyond the first and last point: ``"nothing"``, there the range of its argument ends; or the
-            ``"straight"`` lines with the slopes of the ends.
+        beyond: ``"nothing"`` if the range of the argument ends at the first and last point, ``"straight"`` if straight lines
+            with the slopes of the ends continue the curve.
         argument_unit, unit: of x and y; empty if they have none or are not to be checked.
         title: text for tables and figures.
 
@@ -99,11 +99,11 @@ class Curve:
 
     @property
     def ends(self) -> tuple[float, float]:
-        """The range in which it has a meaning."""
+        """Ends of the range in which the curve has a meaning."""
         return (-np.inf, np.inf) if self.beyond == "straight" else (self.x[0], self.x[-1])
 
     def value(self, x: Any, *, xp: Any = np) -> Any:
-        """Values at x; of symbols NaN beyond the ends.
+        """Values at x; for symbols NaN beyond the ends.
 
         Args:
             x: a number, an array of any shape, or symbols.
@@ -134,7 +134,7 @@ class Curve:
 
     @cached_property
     def _pieces(self) -> _Pieces:
-        """With the straight ones beyond the ends."""
+        """All pieces, with the straight lines beyond the ends."""
         found = self._within
         lines = np.zeros((2, found.coefficients.shape[1]))
         for line, origin, coefficients, end in zip(
@@ -151,7 +151,7 @@ class Curve:
 
     @property
     def _within(self) -> _Pieces:
-        """Between the first and the last point."""
+        """The pieces between the first and the last point."""
         x, y = np.array(self.x), np.array(self.y)
         if self.degree is not None:
             centre, half = (x[0] + x[-1]) / 2, (x[-1] - x[0]) / 2
@@ -180,7 +180,7 @@ def ascending_points(x: ArrayLike, y: ArrayLike, *, where: str) -> tuple[tuple[f
     Args:
         x: n numbers, in any order.
         y: value at each, n.
-        where: what they are of, for messages.
+        where: name of the curve, for messages.
 
     Raises:
         InvalidMatrixError: the two have different lengths.
@@ -197,6 +197,6 @@ def ascending_points(x: ArrayLike, y: ArrayLike, *, where: str) -> tuple[tuple[f
     points, values = points[order], values[order]
     same = np.flatnonzero(np.diff(points) == 0)
     if same.size:
-        msg = f"{where}: the point {points[same[0]]:g} stands twice; there is one value at each"
+        msg = f"{where}: the point {points[same[0]]:g} stands twice; give one value at each"
         raise InvalidNumberError(msg)
     return tuple(points.tolist()), tuple(values.tolist())

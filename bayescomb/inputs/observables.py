@@ -1,7 +1,7 @@
-"""What a table, a figure or a model calls a quantity: name, title, origin, and the name of its variable.
+"""Observables, sources and their descriptions: name, title, unit, origin, and the name of the variable of a result.
 
-In a PyMC model and in a posterior every result is a variable of its own beside ``rho``, ``pull`` and the dimensions, and
-netCDF has rules of its own for the names of variables.  A result keeps its name wherever that is possible.
+In a PyMC model and in a posterior every result is a variable beside ``rho``, ``pull`` and the dimensions, and netCDF has
+rules for the names of variables.  A result keeps its name wherever that is possible.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["Blinding", "BlindingKind", "ErrorOnError", "Observable", "Provenance
 
 @dataclass(frozen=True, kw_only=True)
 class Provenance:
-    """Where a table of figures comes from.
+    """Origin of a table of published figures.
 
     Attributes:
         table: name of the table, e.g. ``"budget"``.
@@ -45,11 +45,11 @@ class Provenance:
 
 @dataclass(frozen=True, kw_only=True)
 class Blinding:
-    """That central values are hidden, and how (:mod:`bayescomb.inputs.blinding`).
+    """State of a blinded combination (:mod:`bayescomb.inputs.blinding`).
 
     Attributes:
         kind: ``"shift"`` or ``"factor"``.
-        fingerprint: of the phrase, from which it does not follow.
+        fingerprint: hash of the phrase, from which the phrase does not follow.
     """
 
     kind: BlindingKind
@@ -61,7 +61,7 @@ class Blinding:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A source of systematic uncertainty, shared in name by the nuisances that belong to it.
+    """A source of systematic uncertainty, which its nuisances name.
 
     Examples:
         >>> import bayescomb as bc
@@ -80,8 +80,8 @@ class ErrorOnError:
 
     Attributes:
         relative: relative uncertainty of the quoted standard deviation, above 0; 0.5 is "known to a factor of 1.5".
-        kind: ``"common"`` if the sizes that a source has in different estimates are wrong by a common factor,
-            ``"independent"`` if each is wrong by a factor of its own, which needs uncorrelated nuisances.
+        kind: ``"common"`` if one factor corrects the sizes of a source in all estimates, ``"independent"`` if each size has
+            a factor of its own, which needs uncorrelated nuisances.
 
     Examples:
         >>> import bayescomb as bc
@@ -121,8 +121,8 @@ class Observable:
     formula: str = ""
 
 
-# Names of variables and dimensions of the models and posteriors, of the one potential, and of the groups, whose names
-# xarray mistakes for variables when it loads a tree.
+# Names of variables and dimensions of models and posteriors, of the potential, and of the groups, which xarray mistakes for
+# variables when it loads a tree.
 RESERVED: Final = frozenset({
     "chain", "coefficient", "conditional", "data", "draw", "energy", "estimate", "estimate_value", "nuisance",
     "observed_data", "parameter",
@@ -130,7 +130,7 @@ RESERVED: Final = frozenset({
     "uncertain_size", "unconstrained", "unnormalised", "variance_scale", "white", "white_explicit", "white_nuisance",
     "white_scales", "log_likelihood", "log_likelihood_by_measurement", "measurement", "posterior_predictive",
 })  # fmt: skip
-# Labels of what has a coordinate ("rho[JES]"), and what PyMC appends to the variables that it transforms.
+# Labels of entries along a coordinate ("rho[JES]"), and names that PyMC gives to transformed variables.
 OURS: Final = re.compile(r"(rho|pull|theory_pull|variance_scale|scale)\[.*|.*__|\.{1,2}|white_explicit.*")
 PREFIX: Final = "parameter "
 # netCDF allows 255 bytes.
@@ -140,11 +140,11 @@ LONGEST: Final = 200
 def variable_name(name: str) -> str:
     """Name of the variable that holds a result in the groups of a posterior and in a PyMC model.
 
-    It is the name of the result, unless that is ``rho`` or another name of ours, holds a ``/``, or is longer than netCDF
-    allows: then it is ``parameter`` and the name, a ``/`` written as ``%2F``.  Different names give different variables.
+    It is the name of the result, unless that is ``rho`` or another reserved name, holds a ``/``, or is longer than netCDF
+    allows: then it is ``parameter`` and the name, with ``/`` written as ``%2F``.  Different names give different variables.
 
     Args:
-        name: of an observable, mass, scale or free nuisance.
+        name: name of an observable, mass, scale or free nuisance.
 
     Examples:
         >>> import bayescomb as bc

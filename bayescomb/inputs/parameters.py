@@ -1,9 +1,9 @@
-r"""Parameters that observables are functions of, and what is known of them beforehand.
+r"""Parameters of which observables are functions, and their priors.
 
 A parameter is flat unless a prior is stated.  In a profile a Gaussian prior is an auxiliary measurement of the parameter,
-and a lognormal one of its logarithm (with :math:`\chi^2 = ((\log p - \log m) / s)^2`, no Jacobian): it is an input like the
-others, whose part of each error is told as such and whose value varies in simulated data.  Ends of a range are bounds.  In a
-posterior all are the densities of the same names.
+and a lognormal one of its logarithm (with :math:`\chi^2 = ((\log p - \log m) / s)^2`, no Jacobian): an input like the
+others, with its own part of each error, whose value varies in simulated data.  Ends of a range are bounds.  In a posterior
+every prior is the density of its name.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class ParameterPrior:
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """Ends of what it allows; of a lognormal one the logarithm keeps the parameter above 0."""
+        """Ends of its range; none for a lognormal prior, whose logarithm keeps the parameter above 0."""
         match self.shape:
             case "uniform":
                 return self.numbers["low"], self.numbers["high"]
@@ -92,7 +92,7 @@ class ParameterPrior:
 
     @property
     def constraint(self) -> tuple[float, float] | None:
-        """Value and standard deviation of the auxiliary measurement; of the logarithm for a lognormal prior."""
+        """Value and standard deviation of the auxiliary measurement, ``None`` if uniform; of the logarithm if lognormal."""
         numbers = self.numbers
         match self.shape:
             case "uniform":
@@ -107,12 +107,12 @@ class ParameterPrior:
 
     @property
     def logarithmic(self) -> bool:
-        """Whether the constraint is one of the logarithm."""
+        """Whether the auxiliary measurement is one of the logarithm."""
         return self.shape == "lognormal"
 
     @property
     def middle(self) -> float:
-        """A point well inside."""
+        """A typical point, for starting values."""
         numbers = self.numbers
         match self.shape:
             case "uniform":
@@ -126,7 +126,7 @@ class ParameterPrior:
         assert_never(self.shape)
 
     def distribution(self) -> Any:
-        """The same law as a frozen scipy distribution, which gives draws, densities and quantiles."""
+        """The prior as a frozen scipy distribution, which gives draws, densities and quantiles."""
         from scipy import stats
 
         numbers = self.numbers
@@ -144,14 +144,14 @@ class ParameterPrior:
 
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
-    """A quantity that observables are functions of.
+    """A quantity of which observables are functions.
 
     Attributes:
         name: unique among parameters, observables and derived quantities.
         unit: its unit; empty if it has none or if units are not to be checked.
         title: text for tables and figures.
-        prior: what is known of it beforehand; flat without.
-        start: where a fit may begin, found from the data if it is not given.
+        prior: its prior; flat if ``None``.
+        start: starting value of a fit, found from the data if it is not given.
 
     Examples:
         >>> import bayescomb as bc
@@ -173,5 +173,5 @@ class Parameter:
 
     @property
     def prior_name(self) -> str:
-        """Name of the auxiliary measurement that its prior is."""
+        """Name of the auxiliary measurement that represents its prior."""
         return f"prior of {self.name}"

@@ -1,4 +1,4 @@
-"""Which nuisances of several inputs are the same, or correlated: by relations that are stated, or by one name."""
+"""Nuisances of several inputs that are the same or correlated, by a stated relation or by a common name."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Relation:
     """A nuisance that several inputs have, each under a name of its own.
 
     Attributes:
-        name: of the coefficient, and of the source of nuisances that name none.
-        members: measurement -> its nuisance; ``"-"`` before the name says that its +1 sigma is -1 sigma of the others.
-        nominal: their correlation; 1, one and the same nuisance, by default; 0 says that they are not related.
+        name: name of the coefficient, and of the source of members that name no source.
+        members: measurement -> its nuisance; ``"-"`` before the name if its +1 sigma is -1 sigma of the others.
+        nominal: correlation of the members; 1 by default (one and the same nuisance), 0 if they are not related.
         low, high: range of the correlation and support of its prior; ``None`` if it is not varied.
-        prior: its shape, see :class:`bayescomb.CorrelationCoefficient`.
+        prior: shape of the prior, see :class:`bayescomb.CorrelationCoefficient`.
 
     Examples:
         >>> import bayescomb as bc
@@ -50,16 +50,16 @@ class Relation:
         check_names([self.name], where="name of a relation")
         check_mapping(self.members, where=f"members of {where}", example='{"North": "jes", "South": "scale_j"}')
         if len(self.members) < 2:
-            msg = f"{where}: {len(self.members)} member found, it relates nuisances of at least two measurements"
+            msg = f"{where}: {len(self.members)} member found, a relation needs nuisances of at least two measurements"
             raise UnknownNameError(msg)
         object.__setattr__(self, "members", FrozenMapping(self.members))
-        self.coefficient(())  # which checks the numbers
+        self.coefficient(())  # checks the numbers
 
     def coefficient(self, members: Iterable[tuple[str, int]]) -> CorrelationCoefficient:
-        """The coefficient of all pairs of its members.
+        """The coefficient of all pairs of members.
 
         Args:
-            members: name of each in the combination, and its sign.
+            members: name of each member in the combination, and its sign.
         """
         pairs = tuple(
             CorrelationPair(first=first, second=second, sign=sign * other)
@@ -75,12 +75,12 @@ def related_nuisances(
 ) -> SharedNames:
     """Give every nuisance a name of its own, and every relation its coefficient.
 
-    A name that two measurements use is one nuisance if ``shared_names`` is ``"same"``, or what a relation says of it.
+    A name that two measurements use is one nuisance if ``shared_names`` is ``"same"``; a relation of it takes precedence.
 
     Raises:
-        UnknownNameError: a relation names a measurement or a nuisance that is not there.
-        DuplicateNameError: two measurements have a nuisance of one name of which nothing is said, or two relations one
-            name or one pair.
+        UnknownNameError: a relation names a measurement or a nuisance that does not exist.
+        DuplicateNameError: two measurements use one name, with ``"error"`` and without a relation; or two relations have one
+            name.
         OptionError: a free nuisance is shared.
     """
     check_names([m.name for m in measurements], where=f"{where}: measurements of combination", allow_empty=True)
@@ -98,8 +98,8 @@ def related_nuisances(
         name = next(name for name in shared if name not in apart)
         msg = (
             f"{where}: measurements {' and '.join(map(repr, shared[name]))} have a nuisance {name!r} each; rename one, "
-            'or write shared_names = "same" (--shared-names same) if they are one and the same nuisance; or state by '
-            "relations what they are"
+            'or write shared_names = "same" (--shared-names same) if they are one and the same nuisance, or state their '
+            "correlation by a relation"
         )
         raise DuplicateNameError(msg)
     renamed = {
@@ -121,7 +121,7 @@ def related_nuisances(
 
 
 def _plain(relation: Relation, own: Mapping[str, Sequence[str]], where: str) -> dict[str, tuple[str, int]]:
-    """Measurement -> the name of its nuisance, and the sign that it has."""
+    """Measurement -> name and sign of its nuisance."""
     found = {}
     at = f"{where}: relation {relation.name!r}"
     for measurement, name in relation.members.items():
@@ -134,13 +134,13 @@ def _plain(relation: Relation, own: Mapping[str, Sequence[str]], where: str) -> 
 
 @dataclass(frozen=True, kw_only=True)
 class SharedNames:
-    """Measurements whose nuisances have names of their own, and what was one nuisance.
+    """Measurements whose nuisances all have different names, and the names that stand for one nuisance.
 
     Attributes:
-        measurements: the first of them keep the shared name, the others get ``name_measurement``.
-        copies: shared name -> the names it has become, that name first.
-        coefficients: what is stated besides of nuisances of several measurements, for every assumption set.
-        related: sources that these name.
+        measurements: the first one that uses a shared name keeps it, the others get ``name_measurement``.
+        copies: shared name -> names of its copies, the shared name first.
+        coefficients: coefficients of the relations, for every assumption set.
+        related: sources that the relations name.
     """
 
     measurements: tuple[Measurement, ...]
@@ -160,7 +160,7 @@ class SharedNames:
         return (*declared, *(Source(name=name) for name in dict.fromkeys(used) if name not in known))
 
     def assumptions(self, given: AssumptionSet) -> AssumptionSet:
-        """A set in which a correlation with a shared name is one with each of its copies, and that among copies is 1."""
+        """The set in which a correlation with a shared name holds for each copy, and copies are correlated by 1."""
         if not self.copies and not self.coefficients:
             return given
         coefficients = [
@@ -178,7 +178,7 @@ class SharedNames:
         for block in given.blocks:
             positions = [i for i, name in enumerate(block.nuisances) for _ in self._all(name)]
             correlation = block.correlation[np.ix_(positions, positions)]
-            # That of the copies is stated once, below.
+            # The correlation of copies is stated once, below.
             correlation[np.equal.outer(positions, positions) & ~np.eye(len(positions), dtype=bool)] = 0.0
             names = tuple(n for name in block.nuisances for n in self._all(name))
             blocks.append(dataclasses.replace(block, nuisances=names, correlation=correlation))
@@ -202,11 +202,11 @@ def shared_nuisances(measurements: Sequence[Measurement], *, where: str, apart: 
 
     Args:
         measurements: all of them.
-        where: place, for errors.
-        apart: shared names that do not mean one nuisance; what they mean is said elsewhere.
+        where: place, for messages.
+        apart: shared names that are not one nuisance, as a relation states their correlation.
 
     Raises:
-        OptionError: a free nuisance is shared: it has no prior, so that its copies could not be correlated.
+        OptionError: a free nuisance is shared; it has no prior in which its copies could be correlated.
 
     Examples:
         >>> import bayescomb as bc
@@ -232,8 +232,8 @@ def shared_nuisances(measurements: Sequence[Measurement], *, where: str, apart: 
             if nuisance.free:
                 msg = (
                     f"{where}: nuisance {nuisance.name!r} of {' and '.join(map(repr, owners[nuisance.name]))} is free, so "
-                    "that its copies have no prior in which they are the same; rename one, or make it a result of both, of "
-                    "which one observable is measured twice"
+                    "that no prior can correlate its copies; rename one, or make it a result of both measurements, with one "
+                    "observable for both"
                 )
                 raise OptionError(msg)
             one = "" if nuisance.name in apart else nuisance.name
@@ -248,12 +248,12 @@ def shared_nuisances(measurements: Sequence[Measurement], *, where: str, apart: 
 
 
 def _new_name(name: str, taken: Collection[str]) -> str:
-    """The name, with a number where it is taken."""
+    """The name, with a number appended if it is taken."""
     return next(n for n in itertools.chain([name], (f"{name}_{i}" for i in itertools.count(2))) if n not in taken)
 
 
 def with_sources(measurement: Measurement, sources: Mapping[str, str]) -> Measurement:
-    """The measurement with the sources of some nuisances, by name, where these have none."""
+    """The measurement with these sources, by nuisance, for nuisances without a source."""
     names = {
         n.name: dataclasses.replace(n, source=sources[n.name])
         for n in measurement.all_nuisances

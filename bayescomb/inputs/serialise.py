@@ -1,4 +1,4 @@
-"""A combination as plain data, so that a stored posterior carries the model it was made from."""
+"""A combination as JSON, so that a stored posterior carries the model that it was made from."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from bayescomb.inputs.combination import Combination
 
 __all__ = ["SETTINGS", "combination_from_json", "combination_to_json", "difference"]
 
-# What a user may change between sampling and comparing without changing the model itself.
+# Fields that are settings: they may differ between two combinations of the same model.
 SETTINGS = (
     "assumptions", "treatment", "repair", "chi2", "nuisance_values", "extraction", "errors_on_errors", "nonnegative",
 )  # fmt: skip
 
 ROUNDING = 1e-9
 
-# What the responses are shifts of.  Data of earlier versions do not say it: theirs were those of the prediction.
+# Responses are shifts of published values.  Earlier versions wrote shifts of the prediction, without this entry.
 SHIFTS = {"shifts": "published values"}
 
 
@@ -33,10 +33,10 @@ def combination_to_json(combination: Combination) -> str:
 
 
 def combination_from_json(text: str) -> Combination:
-    """The combination back from its JSON text; checked like any other input.
+    """The combination of a JSON text, checked like any other input.
 
     Raises:
-        FileFormatError: it is of a version whose responses had the other sign.
+        FileFormatError: the text is of an earlier version, whose responses had the other sign.
 
     Examples:
         >>> import bayescomb as bc
@@ -47,7 +47,7 @@ def combination_from_json(text: str) -> Combination:
     data = json.loads(text)
     if any(data.pop(key, None) != value for key, value in SHIFTS.items()):
         msg = (
-            "its inputs do not say that their shifts are those of published values, so an earlier bayescomb wrote them; "
+            "its inputs do not state that their shifts are those of published values, so an earlier bayescomb wrote it; "
             "make it again"
         )
         raise FileFormatError(msg)
@@ -57,10 +57,10 @@ def combination_from_json(text: str) -> Combination:
 
 
 def difference(first: Combination, second: Combination) -> str:
-    """Where two combinations differ in more than rounding, whatever settings are in force; empty if nowhere.
+    """Path of the first difference between two combinations, settings and rounding aside; empty if there is none.
 
-    The information of a fitted input is an inverse, whose last digits depend on the machine: matrices are the same within
-    a billionth of the largest entries of their row and column.
+    The information of a fitted input is an inverse, whose last digits depend on the machine: entries of matrices are the
+    same within 1e-9 of the largest entry of their row or column, whichever is smaller.
 
     Examples:
         >>> import dataclasses

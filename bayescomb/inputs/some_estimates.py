@@ -1,4 +1,4 @@
-"""Combinations of some of the estimates, and with observables of their own for groups of them."""
+"""Combinations of some of the estimates, and combinations in which groups of estimates have observables of their own."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from fnmatch import fnmatchcase
 
 import numpy as np
 
-from bayescomb.base.checks import known_name
+from bayescomb.base.checks import known_name, some_names
 from bayescomb.base.errors import OptionError, UnknownNameError
 from bayescomb.inputs.combination import Combination, kept_fields
-from bayescomb.inputs.measurements import FittedInput, Measurement
+from bayescomb.inputs.measurements import Measurement
 
 __all__ = ["experiment_groups", "grouped_name", "in_force", "matching_groups", "per_group", "with_estimates"]
 
 
 def with_estimates(combination: Combination, names: Collection[str]) -> Combination:
-    """The combination of some of the estimates; of a measurement that keeps some all nuisances stay.
+    """The combination of some of the estimates; a measurement that keeps an estimate keeps all of its nuisances.
 
-    Of an extraction, whose bins are measured once as a rule, a bin that nothing measures any more is not compared with the
-    prediction.
+    In an extraction, a bin without an estimate is no longer compared with the prediction.
 
     Args:
-        combination: the whole.
-        names: of the estimates that stay, one at least.
+        combination: the whole combination.
+        names: names of the estimates that stay, at least one.
 
     Raises:
-        UnknownNameError: there is no estimate of that name.
+        UnknownNameError: an estimate does not exist.
         UnderdeterminedError: the rest does not determine its observables.
+        OptionError: the extraction uses none of these estimates.
 
     Examples:
         >>> import bayescomb as bc
@@ -47,11 +47,11 @@ def with_estimates(combination: Combination, names: Collection[str]) -> Combinat
     whole = dataclasses.replace(combination, **kept_fields(combination, kept))
     measured = {o for e in whole.estimates if e.name in names for o, factor in e.observables.items() if factor}
     lost = [o.name for o in whole.observables if o.name not in measured]
-    # Kept for its nuisances: as a spectator it does not enter the fit.
+    # Estimates of bins that nothing else measures stay for their nuisances; dropped bins do not enter the fit.
     stay = {e.name for e in whole.estimates if e.name in names or set(e.observables) & set(lost)}
     extraction = whole.extraction_in_force
     if extraction is None:
-        msg = f"{combination.name!r}: the extraction uses nothing of what {', '.join(map(repr, names))} measure"
+        msg = f"{combination.name!r}: the extraction uses no observable of {some_names(names)}; keep another estimate"
         raise OptionError(msg)
     predicted = [o for p in whole.predictions_in_use for o in p.observables]
     drop = tuple(dict.fromkeys([*extraction.drop, *(o for o in lost if o in predicted)]))
@@ -60,7 +60,7 @@ def with_estimates(combination: Combination, names: Collection[str]) -> Combinat
 
 
 def _reduced(measurement: Measurement, names: Collection[str]) -> Measurement:
-    """A measurement without some of its estimates; what is left out of a fit is integrated, so its nuisances keep all."""
+    """A measurement without some of its estimates; those of a fit are integrated out, so that all its nuisances stay."""
     index = [i for i, e in enumerate(measurement.estimates) if e.name in names]
     if len(index) == len(measurement.estimates):
         return measurement
@@ -68,7 +68,7 @@ def _reduced(measurement: Measurement, names: Collection[str]) -> Measurement:
     if fit is not None:
         rows = [*index, *range(len(measurement.estimates), len(fit.information))]
         information = np.linalg.inv(np.linalg.inv(fit.information)[np.ix_(rows, rows)])
-        fit = FittedInput(nuisances=fit.nuisances, information=(information + information.T) / 2, pulls=fit.pulls)
+        fit = dataclasses.replace(fit, information=(information + information.T) / 2)
     return dataclasses.replace(
         measurement,
         estimates=tuple(measurement.estimates[i] for i in index),
@@ -80,12 +80,12 @@ def _reduced(measurement: Measurement, names: Collection[str]) -> Measurement:
 
 
 def in_force(combination: Combination) -> Combination:
-    """Without the other assumption sets, which need not be cut down with every input that is left out."""
+    """The combination with its assumption set in force alone, so that leaving inputs out reduces one set only."""
     return dataclasses.replace(combination, assumption_sets={combination.assumptions: combination.assumption_set})
 
 
 def experiment_groups(combination: Combination) -> dict[str, tuple[str, ...]]:
-    """Experiment -> its estimates, in the order of the inputs; empty if an input names none."""
+    """Experiment -> its estimates, in the order of the inputs; empty if a measurement names no experiment."""
     groups: dict[str, tuple[str, ...]] = {}
     for m in combination.measurements:
         groups[m.experiment] = (*groups.get(m.experiment, ()), *(e.name for e in m.estimates))
@@ -96,8 +96,8 @@ def matching_groups(combination: Combination, patterns: Mapping[str, Sequence[st
     """Group -> the estimates whose name or title, or whose measurement's name, matches one of its patterns.
 
     Args:
-        combination: whose estimates.
-        patterns: with ``*`` and ``?``, as of file names.
+        combination: the combination with the estimates.
+        patterns: group -> patterns with ``*`` and ``?``, as of file names.
 
     Raises:
         UnknownNameError: a pattern matches nothing.
@@ -137,7 +137,7 @@ def per_group(combination: Combination, groups: Mapping[str, Sequence[str]]) -> 
     """The combination in which every group of estimates has observables of its own, all correlations kept.
 
     Args:
-        combination: of an extraction only the observables.
+        combination: the combination; an extraction is left out.
         groups: group -> its estimates; estimates of no group are left out.
 
     Raises:

@@ -1,7 +1,7 @@
 """Python functions as formulas: a function is called once with symbols, and returns the formula of each observable.
 
-Arithmetic and the numpy functions of :data:`bayescomb.inputs.formulas.FUNCTIONS` leave their trace; a branch or a loop over
-the value of a symbol cannot, and is an error.
+Symbols record arithmetic and the numpy functions of :data:`bayescomb.inputs.formulas.FUNCTIONS`; a branch or a loop over
+the value of a symbol cannot be recorded and is an error.
 """
 
 from __future__ import annotations
@@ -24,8 +24,13 @@ __all__ = ["Traced", "with_functions_of"]
 SIGNS: Final = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "true_divide": "/", "power": "**"}
 
 
+def _both(sign: str) -> tuple[Callable[[Traced, Any], Traced], Callable[[Traced, Any], Traced]]:
+    """Methods for an operation with the symbol as first and as second operand."""
+    return lambda own, other: _operation(sign, own, other), lambda own, other: _operation(sign, other, own)
+
+
 class Traced:
-    """A symbol that remembers what was calculated with it.
+    """A symbol that records what is calculated with it.
 
     Examples:
         >>> import numpy as np
@@ -40,35 +45,11 @@ class Traced:
     def __init__(self, node: Node) -> None:
         self.node = node
 
-    def __add__(self, other: Any) -> Traced:
-        return _operation("+", self, other)
-
-    def __radd__(self, other: Any) -> Traced:
-        return _operation("+", other, self)
-
-    def __sub__(self, other: Any) -> Traced:
-        return _operation("-", self, other)
-
-    def __rsub__(self, other: Any) -> Traced:
-        return _operation("-", other, self)
-
-    def __mul__(self, other: Any) -> Traced:
-        return _operation("*", self, other)
-
-    def __rmul__(self, other: Any) -> Traced:
-        return _operation("*", other, self)
-
-    def __truediv__(self, other: Any) -> Traced:
-        return _operation("/", self, other)
-
-    def __rtruediv__(self, other: Any) -> Traced:
-        return _operation("/", other, self)
-
-    def __pow__(self, other: Any) -> Traced:
-        return _operation("**", self, other)
-
-    def __rpow__(self, other: Any) -> Traced:
-        return _operation("**", other, self)
+    __add__, __radd__ = _both("+")
+    __sub__, __rsub__ = _both("-")
+    __mul__, __rmul__ = _both("*")
+    __truediv__, __rtruediv__ = _both("/")
+    __pow__, __rpow__ = _both("**")
 
     def __neg__(self) -> Traced:
         return Traced(Operation("-", Number(0.0, exact=True), self.node))
@@ -85,11 +66,11 @@ class Traced:
                 return -self
             if name in FUNCTIONS:
                 return Traced(Function(name, self.node))
-        msg = f"numpy's {name} leaves no trace; there is {', '.join(FUNCTIONS)}, and arithmetic"
+        msg = f"numpy's {name} found in a function of parameters; allowed: {', '.join(FUNCTIONS)}, and arithmetic"
         raise FormulaError(msg)
 
     def __bool__(self) -> bool:
-        msg = "a branch on a parameter leaves no trace; write the case that holds"
+        msg = "a branch on a parameter found, which a formula cannot have; write the case that holds"
         raise FormulaError(msg)
 
     def __float__(self) -> float:
@@ -126,12 +107,13 @@ def with_functions_of(
     """The combination whose observables are functions of parameters.
 
     Args:
-        combination: what is combined.
+        combination: the combination.
         observables: a function that takes the parameters by name and returns observable -> value, or observable -> formula.
-        start: parameter -> where a fit may begin.
+        start: parameter -> starting value of a fit.
 
     Raises:
-        FormulaError: the function is none of arithmetic, or gives no mapping.
+        FormulaError: the function uses more than arithmetic and the functions that formulas have.
+        OptionError: the function returns no mapping.
         UnknownNameError: an observable is unknown.
 
     Examples:

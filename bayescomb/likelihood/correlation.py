@@ -279,8 +279,18 @@ def feasible_correlation(
         InfeasibleCorrelationError: a block is indefinite and no repair was asked for.
     """
     correlation = family.correlation(coefficients)
-    if combination.treatment == "covariance":
-        return correlation, ()
+    match combination.treatment:
+        case "covariance":
+            return correlation, ()
+        case "nuisance":
+            return _repaired(combination, family, correlation)
+    assert_never(combination.treatment)
+
+
+def _repaired(
+    combination: Combination, family: CorrelationFamily, correlation: FloatArray
+) -> tuple[FloatArray, tuple[Repair, ...]]:
+    """C with every indefinite block repaired, and the repairs."""
     repairs, infeasible = [], []
     for block, smallest in indefinite_blocks(family.blocks, correlation):
         grid = np.ix_(block.nuisances, block.nuisances)

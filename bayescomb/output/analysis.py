@@ -1,24 +1,35 @@
-"""What an output is made of, computed once before anything is written: writers are given this and compute nothing.
+"""Everything that outputs show, computed once before anything is written: writers are given results and compute nothing.
 
-What an averaging group publishes (:class:`Averages`) is part of it, each piece only if it is asked for.
+Of the tables of an averaging group (:class:`Averages`) only those are computed that are asked for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
-import xarray as xr
 
+from bayescomb.base.arrays import FloatArray
+from bayescomb.base.checks import check_kind
 from bayescomb.base.choices import INPUT_KINDS, TABLES, ScaleRule
 from bayescomb.base.deferred import deferred
-from bayescomb.base.errors import BayescombError, InfeasibleCorrelationError, UnderdeterminedError
+from bayescomb.base.errors import (
+    BayescombError,
+    InfeasibleCorrelationError,
+    InvalidMatrixError,
+    OptionError,
+    PosteriorError,
+    UnderdeterminedError,
+)
+from bayescomb.base.numerics import correlation_of
 from bayescomb.fit.compatibility import Compatibility, compatibility, input_groups
+from bayescomb.fit.fitter import Fitter
 from bayescomb.fit.impacts import ImpactResult, impacts
 from bayescomb.fit.profile import ProfileResult, profile, require_unscaled
 from bayescomb.inputs.combination import Combination
+from bayescomb.likelihood.linear_gaussian import Solution
 from bayescomb.sampling.posterior.storage import Run, require_same_settings
 from bayescomb.sampling.posterior.summary import Sampled, summarise
 from bayescomb.studies.comparison import Comparison, compare
@@ -31,7 +42,6 @@ if TYPE_CHECKING:
     from bayescomb.fit.averaging.information import InformationWeights
     from bayescomb.fit.averaging.relative import RelativeReading
     from bayescomb.fit.averaging.some_inputs import GroupResults, WithoutEach
-    from bayescomb.fit.profile import ProfileResult
     from bayescomb.sampling.posterior.convergence import Verdict
 else:
     xr = deferred("xarray")
@@ -41,13 +51,24 @@ __all__ = [
     "Analysis",
     "AverageInputs",
     "Averages",
+    "Beyond",
     "Divided",
+    "Moments",
     "analyse",
     "averages",
+    "beyond_tables",
     "divide",
+    "moments",
     "nominal_fit",
+    "nuisance_covariance",
     "possible_reading",
 ]
+
+
+# Pulls of a fit at other coefficients differ by more.
+SAME: Final = 1e-6
+# What of a result lies beyond the ends of a likelihood table.
+Beyond = Literal["value", "interval"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +82,7 @@ class Analysis:
         combined: the profile of the observables without the prediction of an extraction, ``None`` without one.
         sampled: the posterior with its summary, ``None`` for the profile alone.
         comparison: of profile and posterior, ``None`` if there is none or it has not converged.
+        beyond: likelihood tables that end before the result or its interval, see :func:`beyond_tables`.
     """
 
     combination: Combination
@@ -69,6 +91,7 @@ class Analysis:
     combined: ProfileResult | None
     sampled: Sampled | None
     comparison: Comparison | None
+    beyond: Mapping[str, Beyond]
 
     @property
     def usable(self) -> Sampled | None:
@@ -125,11 +148,12 @@ def analyse(fit: ProfileResult, posterior: xr.DataTree | None = None, *, impacts
         combined=profile(combination.with_extraction(""), parts=fit.parts) if combination.extraction else None,
         sampled=sampled,
         comparison=comparison,
+        beyond=beyond_tables(fit),
     )
 
 
 def divide(posterior: xr.DataTree, sampled: Run, combination: Combination) -> Divided:
-    """Where the variance of a posterior comes from, as far as the model allows to say."""
+    """Where the variance of a posterior comes from; empty where the model is not linear or was extended."""
     if not combination.linear or sampled.extended or not has_variances(posterior):
         return Divided()
     shares = variance_shares(posterior)
@@ -137,15 +161,131 @@ def divide(posterior: xr.DataTree, sampled: Run, combination: Combination) -> Di
     return Divided(shares=shares, relevance=divided_relevance(posterior, shares) if with_coefficients else None)
 
 
+def beyond_tables(fit: ProfileResult) -> dict[str, Beyond]:
+    """Estimates given as a likelihood table that ends before the fitted value, or before an end of its interval."""
+    combination = fit.combination
+    if not combination.tables:
+        return {}
+    from bayescomb.likelihood.nonlinear.model import mapping
+
+    variables = [o.name for o in combination.variables]
+    predict = mapping(combination)
+    values = fit.values.sel(parameter=variables).to_numpy()
+    covariance = np.nan_to_num(fit.covariance.sel(parameter=variables, parameter_b=variables).to_numpy())
+    slopes, reached = predict.jacobian(values), predict.value(values)
+    pulls = {str(n): float(fit.pulls.sel(nuisance=n)) for n in fit.pulls["nuisance"].to_numpy()}
+    moved = [row @ [pulls.get(n.name, 0.0) for n in m.nuisances] for m in combination.measurements for row in m.responses]
+    found: dict[str, Beyond] = {}
+    for i, table in combination.tables.items():
+        at, error = float(reached[i] - moved[i]), float(np.sqrt(slopes[i] @ covariance @ slopes[i]))
+        low, high = table.ends
+        if not low <= at <= high:
+            found[combination.estimates[i].name] = "value"
+        elif not (low <= at - error and at + error <= high) and not _at_bound(combination, i, low):
+            found[combination.estimates[i].name] = "interval"
+    return found
+
+
+def _at_bound(combination: Combination, i: int, low: float) -> bool:
+    """Whether a table begins where what it measures cannot be lower."""
+    factors = combination.estimates[i].observables
+    return low <= 0 and set(factors) <= set(combination.nonnegative) and all(x >= 0 for x in factors.values())
+
+
 def nominal_fit(combination: Combination) -> ProfileResult | None:
-    """The profile at nominal coefficients; ``None`` where only a posterior is known: infeasible or without one minimum."""
+    """The profile at nominal coefficients; ``None`` where these are infeasible or there is no single minimum."""
     try:
         return profile(combination)
     except (InfeasibleCorrelationError, UnderdeterminedError):
         return None
 
 
-# What can be asked for.
+@dataclass(frozen=True, kw_only=True)
+class Moments:
+    """Names, values of shape (P,) and covariance of shape (P, P) of the results, and what they rest on."""
+
+    combination: Combination
+    names: Sequence[str]
+    values: FloatArray
+    covariance: FloatArray
+
+    def checked(self) -> Moments:
+        """The same.
+
+        Raises:
+            InvalidMatrixError: a result has no covariance, or one follows from the others.
+        """
+        bad = [n for n, v in zip(self.names, np.diag(self.covariance), strict=True) if not v > 0]
+        if bad or np.linalg.eigvalsh(correlation_of(self.covariance))[0] < 1e-12:
+            which = f"{', '.join(bad)} at a bound" if bad else f"{', '.join(self.names)} follow from each other"
+            msg = f"{self.combination.name!r}: {which}, so that there is no Gaussian of all results; leave results out"
+            raise InvalidMatrixError(msg)
+        return self
+
+
+def moments(result: ProfileResult | xr.DataTree) -> Moments:
+    """Of the results, spectators left out: fitted values, or means of a posterior that has converged.
+
+    Raises:
+        PosteriorError: the posterior has not converged, or a result has no mean in it.
+        OptionError: the inputs are blinded, or a scale factor is in the errors of the profile.
+    """
+    if isinstance(result, xr.DataTree):
+        sampled = summarise(result)
+        if not sampled.verdict.passed:
+            msg = f"{sampled.verdict.sentence}; sample with more draws, or take the profile"
+            raise PosteriorError(msg)
+        means = {name: found.mean for name, found in sampled.results.items()}
+        if None in means.values():
+            msg = "a result has no mean in the posterior; take the profile"
+            raise PosteriorError(msg)
+        names, combination = list(means), sampled.combination
+        values, covariance = np.array([float(m) for m in means.values() if m is not None]), sampled.covariance
+    else:
+        check_kind(result, "profile", where="the result")
+        combination = result.combination
+        names = [str(name) for name in result.values["parameter"].to_numpy()]
+        values, covariance = result.values.to_numpy(), result.covariance.to_numpy()
+        require_unscaled(result, where=f"{combination.name!r} for other programs")
+    if combination.blinding is not None:  # these formats have no place for it
+        msg = f"{combination.name!r}: blinded, which what other programs read could not say; unblind it first"
+        raise OptionError(msg)
+    wanted = [o.name for o in combination.results if not o.spectator and o.name in names]
+    order = [names.index(name) for name in wanted]
+    return Moments(combination=combination, names=wanted, values=values[order], covariance=covariance[np.ix_(order, order)])
+
+
+def nuisance_covariance(fit: ProfileResult, results: Sequence[str]) -> tuple[list[str], FloatArray, FloatArray]:
+    """Names and pulls of N nuisances, and their covariance with results and each other, shape (P + N, N).
+
+    Raises:
+        OptionError: they have none, as chi2 is not quadratic or the fit is at other coefficients.
+    """
+    combination = fit.combination
+    why = "" if combination.linear and not combination.extraction and fit.sizes is None else "where chi2 is not quadratic"
+    if not why:
+        fitter = Fitter(combination)
+        correlation, _ = fitter.correlation(None)
+        solution = fitter.fit(correlation).solution
+        assert isinstance(solution, Solution)  # nothing is extracted
+        if np.abs(solution.pulls - fit.pulls.to_numpy()).max(initial=0.0) > SAME:
+            why = "of a fit at other coefficients"
+    if why:
+        msg = (
+            f"{combination.name!r}: nuisances have no covariance with each other {why}; make the table of the results alone "
+            "(nuisances=False)"
+        )
+        raise OptionError(msg)
+    whole: FloatArray = solution.nuisance_covariance
+    kept = [
+        i for i in range(len(correlation)) if not any(correlation[i, j] == 1 and correlation[i, i] == 1 for j in range(i))
+    ]
+    names = [str(name) for name in fit.pulls["nuisance"].to_numpy()]
+    cross = fit.cross_covariance.sel(parameter=list(results)).to_numpy()
+    return [names[i] for i in kept], fit.pulls.to_numpy()[kept], np.vstack([cross[:, kept], whole[np.ix_(kept, kept)]])
+
+
+# Tables that can be asked for.
 EVERYTHING: Final = tuple(name for name in TABLES if name != "all")
 
 
@@ -244,7 +384,7 @@ def _inputs(combination: Combination) -> AverageInputs:
 
 
 def _scaled(covariances: xr.DataArray, fit: ProfileResult) -> xr.DataArray:
-    """Covariances by source with the factors that the errors of the profile have."""
+    """Covariances by source, multiplied by the scale factors of the errors of the profile."""
     if fit.scale is None:
         return covariances
     factors = np.array([fit.scale.factors[str(p)] for p in covariances["parameter"].to_numpy()])
@@ -252,7 +392,7 @@ def _scaled(covariances: xr.DataArray, fit: ProfileResult) -> xr.DataArray:
 
 
 def _compatibility(combination: Combination) -> dict[str, tuple[Compatibility, ...]]:
-    """By every kind of input that groups the estimates in a way of its own."""
+    """Compatibility by each kind of input; a kind that groups the estimates as an earlier one does is left out."""
     found: dict[str, tuple[Compatibility, ...]] = {}
     known: list[set[tuple[str, ...]]] = []
     for by in INPUT_KINDS:
@@ -264,7 +404,7 @@ def _compatibility(combination: Combination) -> dict[str, tuple[Compatibility, .
 
 
 def possible_reading(combination: Combination) -> RelativeReading | None:
-    """Of :func:`bayescomb.relative_reading`; ``None`` if one reading has no result, which must not hide everything else."""
+    """Result of :func:`bayescomb.relative_reading`; ``None`` if one reading has no result; the rest is shown then."""
     from bayescomb.fit.averaging.relative import relative_reading
 
     try:

@@ -1,4 +1,4 @@
-"""What every output has to say besides its numbers: settings, extraction, and which figures the result rests on."""
+"""What every output states besides its numbers: settings, extraction, and the figures that the result rests on."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from bayescomb.inputs.combination import Combination
 
 if TYPE_CHECKING:
     from bayescomb.fit.profile import ProfileResult
+    from bayescomb.output.analysis import Beyond
     from bayescomb.sampling.posterior.summary import Sampled
 
 __all__ = [
@@ -45,7 +46,7 @@ PAGE_SETTINGS: Final = ("blinding", "assumption set", "treatment", "chi2", "nonn
 
 
 def caveats(combination: Combination) -> tuple[str, ...]:
-    """The sentences, empty where there is nothing to say.
+    """The extraction and all :func:`notes`, one sentence each; empty without any.
 
     Examples:
         >>> import bayescomb as bc
@@ -57,7 +58,7 @@ def caveats(combination: Combination) -> tuple[str, ...]:
 
 
 def notes(combination: Combination) -> tuple[str, ...]:
-    """What a reader of a number has to know besides how it was extracted; empty where there is nothing to say."""
+    """What limits the use of a number: blinding, predictions not for quoting, reconstructed inputs; empty without any."""
     found = (
         blinding_note(combination),
         *origin_notes(combination),
@@ -105,7 +106,7 @@ def extraction_sentence(combination: Combination) -> str:
 
 
 def origin_notes(combination: Combination) -> tuple[str, ...]:
-    """What the figures of the predictions in use are, and what is open about their rates."""
+    """Origin of the predictions in use, and the uncertainties of their rates."""
     extraction = combination.extraction_in_force
     origins: dict[str, list[str]] = {}
     rates: dict[str, list[str]] = {}
@@ -121,7 +122,7 @@ def origin_notes(combination: Combination) -> tuple[str, ...]:
 
 
 def blinding_note(combination: Combination) -> str:
-    """That central values are hidden, and what of the rest is as it is; empty if they are as measured.
+    """How central values are hidden, and which numbers are as measured; empty without blinding.
 
     Examples:
         >>> import bayescomb as bc
@@ -165,7 +166,7 @@ def shifted_results(combination: Combination) -> frozenset[str]:
 
 
 def quoting_note(combination: Combination) -> str:
-    """That a leading-order prediction is no ground for a mass; empty where none is used."""
+    """Warning that the mass rests on leading-order predictions; empty where none is used."""
     low = [p.name for p in combination.predictions_in_use if not p.quotable]
     return f"NOT FOR QUOTING: the mass rests on leading-order predictions ({', '.join(low)})" if low else ""
 
@@ -177,7 +178,7 @@ def reconstructed_note(combination: Combination) -> str:
 
 
 def table_notes(combination: Combination) -> list[str]:
-    """Of each likelihood table how far it reaches, and what holds beyond.
+    """How far each likelihood table reaches, and what is assumed beyond.
 
     Examples:
         >>> import bayescomb as bc
@@ -225,7 +226,7 @@ def origin_sentence(combination: Combination) -> str:
 
 
 def settings(combination: Combination) -> dict[str, str]:
-    """What a result rests on, for people: the one statement that texts, pages, tables and exports are made of.
+    """The settings of a result in words, from which texts, pages, tables and exports state them.
 
     Examples:
         >>> import bayescomb as bc
@@ -252,7 +253,7 @@ def settings(combination: Combination) -> dict[str, str]:
 
 
 def header_data(combination: Combination) -> dict[str, Any]:
-    """The same for JSON, every setting by itself, with whether results may be quoted and the kind of every input."""
+    """The settings for JSON, a key each, with whether results may be quoted and the kind of every input."""
     return {
         "model": combination.name,
         "assumptions": combination.assumptions,
@@ -309,7 +310,7 @@ def page_settings(combination: Combination) -> list[tuple[str, str]]:
 
 
 def short_notes(combination: Combination) -> str:
-    """The notes in a few words, for a strip below a figure; empty if there is nothing to say."""
+    """The notes in a few words, for a strip below a figure; empty without any."""
     notes = ["BLINDED"] if combination.blinding is not None else []
     notes += ["leading order: not for quoting"] if quoting_note(combination) else []
     notes += dict.fromkeys(p.origin for p in combination.predictions_in_use if p.origin)
@@ -318,37 +319,28 @@ def short_notes(combination: Combination) -> str:
 
 
 def versions_text(versions: Mapping[str, str], *packages: str) -> str:
-    """Packages and versions in one line, those of a posterior where it says them, else those that run."""
+    """Packages and versions in one line.
+
+    Args:
+        versions: those that a posterior was sampled with; of other packages the installed version is stated.
+        packages: their names.
+    """
     found = {name: versions.get(name) or importlib.metadata.version(name) for name in packages}
     return ", ".join(f"{name} {version}" for name, version in found.items())
 
 
-def beyond_notes(fit: ProfileResult) -> list[str]:
-    """Likelihood tables that end before the result, or before an end of its interval: what lies beyond is not measured."""
-    combination = fit.combination
-    if not combination.tables:
-        return []
-    import numpy as np
+def beyond_notes(beyond: Mapping[str, Beyond]) -> list[str]:
+    """Likelihood tables that end before the result, or before an end of its interval: what lies beyond is not measured.
 
-    from bayescomb.likelihood.nonlinear.model import mapping
-
-    variables = [o.name for o in combination.variables]
-    predict = mapping(combination)
-    values = fit.values.sel(parameter=variables).to_numpy()
-    covariance = np.nan_to_num(fit.covariance.sel(parameter=variables, parameter_b=variables).to_numpy())
-    slopes, reached = predict.jacobian(values), predict.value(values)
-    pulls = {str(n): float(fit.pulls.sel(nuisance=n)) for n in fit.pulls["nuisance"].to_numpy()}
-    moved = [row @ [pulls.get(n.name, 0.0) for n in m.nuisances] for m in combination.measurements for row in m.responses]
-    notes = []
-    for i, table in combination.tables.items():
-        at, error = float(reached[i] - moved[i]), float(np.sqrt(slopes[i] @ covariance @ slopes[i]))
-        low, high = table.ends
-        name = combination.estimates[i].name
-        if not low <= at <= high:
-            notes.append(f"the fit lies beyond the likelihood table of {name}, on its continuation; give it more points")
-        elif not (low <= at - error and at + error <= high) and not _at_bound(combination, i, low):
-            notes.append(f"the interval of one error reaches beyond the likelihood table of {name}, onto its continuation")
-    return notes
+    Args:
+        beyond: of :func:`bayescomb.output.analysis.beyond_tables`.
+    """
+    return [
+        f"the fit lies beyond the likelihood table of {name}, on its continuation; give it more points"
+        if what == "value"
+        else f"the interval of one error reaches beyond the likelihood table of {name}, onto its continuation"
+        for name, what in beyond.items()
+    ]
 
 
 def draws_beyond_notes(sampled: Sampled) -> list[str]:
@@ -358,12 +350,6 @@ def draws_beyond_notes(sampled: Sampled) -> list[str]:
         "more points"
         for name, share in sampled.beyond_tables.items()
     ]
-
-
-def _at_bound(combination: Combination, i: int, low: float) -> bool:
-    """Whether a table begins where what it measures cannot be lower."""
-    factors = combination.estimates[i].observables
-    return low <= 0 and set(factors) <= set(combination.nonnegative) and all(x >= 0 for x in factors.values())
 
 
 def bound_notes(fit: ProfileResult) -> list[str]:

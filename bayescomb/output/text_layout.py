@@ -1,6 +1,6 @@
-"""How text is laid out: aligned tables in panels, and prose wrapped, no wider than the terminal.
+"""Layout of text: aligned tables in panels and wrapped prose, no wider than the terminal.
 
-Text for combinations of real size: dozens of results, hundreds of nuisances, a hundred correlations, on a page.
+Combinations of dozens of results, hundreds of nuisances and a hundred correlations have short forms that fit a page.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ __all__ = [
     "wrapped",
 ]
 
-# Width where there is no terminal, and the smallest width that is believed.
+# Width where there is no terminal, and the smallest width that is used.
 DEFAULT_WIDTH: Final = 120
 LEAST_WIDTH: Final = 60
 # Lines of a page.
@@ -81,7 +81,7 @@ def text_width() -> int:
 def table(rows: Sequence[Sequence[str]], *, width: int | None = None) -> str:
     """Columns aligned, the first to the left, the others to the right; the first row is the heading.
 
-    What is wider than the terminal is broken into panels, each with the first column.
+    A table wider than the terminal is broken into panels, each with the first column.
 
     Args:
         rows: the cells, all rows of one length.
@@ -110,7 +110,7 @@ def table(rows: Sequence[Sequence[str]], *, width: int | None = None) -> str:
 
 @contextmanager
 def tables_kept() -> Iterator[dict[str, Sequence[Sequence[str]]]]:
-    """Inside, :func:`table` gives a line that stands for a table; these lines and their rows are what is yielded."""
+    """Within this context :func:`table` returns a placeholder; yields the rows of each table by its placeholder."""
     kept: dict[str, Sequence[Sequence[str]]] = {}
     token = _kept.set(kept)
     try:
@@ -143,7 +143,7 @@ def _panel(rows: Sequence[Sequence[str]], widths: Sequence[int], chosen: Sequenc
 
 
 def wrapped(text: str, *, width: int | None = None) -> str:
-    """The text with its long lines of prose broken at blanks, their rest set in; a path or a word is never broken.
+    """The text with long lines broken at blanks and continued with an indent; no path or word is broken.
 
     Examples:
         >>> print(wrapped("one two three four", width=10))
@@ -164,12 +164,12 @@ def _wrapped_line(line: str, width: int) -> str:
 
 
 def fitting_rows(rows: Sequence[Sequence[str]], *, taken: int = 0) -> int:
-    """How many rows of a table fit a page, whose columns may need several panels, beside lines that are taken."""
+    """How many rows of a table fit a page; its columns may need several panels, and some lines may be taken already."""
     return max(8, (PAGE - taken) // panels(rows) - 8)
 
 
 def feasibility_lines(statements: Sequence[Statement], *, listed: bool = True) -> list[str]:
-    """What of the quoted ranges is feasible: every statement where they are few, else counts and a list of what is cut."""
+    """Feasibility of the quoted ranges: every statement if they are few, else counts and a list of cut ranges."""
     from bayescomb.likelihood.feasible_ranges import TOTAL, share_text
 
     if len(statements) <= MANY:
@@ -212,7 +212,7 @@ def _listed(names: Sequence[str], limit: int) -> str:
 
 
 def weight_lines(matrix: FloatArray, names: Sequence[str], estimates: Sequence[str]) -> list[str]:
-    """Which estimates a result is made of, where a matrix of weights has too many columns.
+    """The estimates that weigh in each result, where a matrix of weights has too many columns.
 
     Args:
         matrix: of the weights, shape (results, estimates).
@@ -232,7 +232,7 @@ def weight_lines(matrix: FloatArray, names: Sequence[str], estimates: Sequence[s
 
 
 def is_unit(matrix: FloatArray) -> bool:
-    """Whether every row and column has a 1 and else nothing."""
+    """Whether a matrix is a permutation: one 1 in every row and column, 0 elsewhere."""
     ones = np.isclose(matrix, 1.0, rtol=0, atol=1e-9)
     others = np.isclose(matrix, 0.0, rtol=0, atol=1e-9)
     square = matrix.shape[0] == matrix.shape[1]
@@ -316,7 +316,7 @@ def relevance_rows(relevance: xr.Dataset) -> list[list[str]]:
     size = np.abs(share).max(axis=1)
     if size.max(initial=0.0) < ROUNDING:  # every result is measured once: what the data say of a coefficient is left
         size = relevance["information"].to_numpy()
-    # Below the comparison and the shares, each with a row per result.
+    # The page also holds the comparison and the shares, each with a row per result.
     room = min(TOP, max(PAGE - 2 * len(parameters) - 10, 8))
     for i in np.argsort(-size)[:room]:
         row, j = relevance.isel(coefficient=int(i)), int(np.abs(share[i]).argmax())

@@ -1,4 +1,4 @@
-"""Words of users as a note prints them: Greek letters that are written out, as letters."""
+"""Titles as a note prints them: names of Greek letters become the letters."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DERIVATIVE: Final = re.compile(r"\bd\(([^\W\d_])\)")
 
 
 def typeset(text: str) -> str:
-    """A title with its Greek letters; names that are keys elsewhere are not to be given.
+    """A title with its Greek letters; not meant for names that are keys elsewhere.
 
     Examples:
         >>> typeset("13 TeV, d(sigma)/d(rho), rho 0 to 0.3").encode("ascii", "namereplace").count(b"GREEK")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 import xarray as xr
@@ -214,7 +214,13 @@ def sampling_plan(combination: Combination, *, correlations: Correlations = "pri
     """
     check_choice(correlations, CORRELATIONS, where="correlations")
     family = correlation_family(combination)
-    wanted = [i for i, c in enumerate(family.coefficients) if c.sampled] if correlations == "prior" else []
+    match correlations:
+        case "prior":
+            wanted = [i for i, c in enumerate(family.coefficients) if c.sampled]
+        case "nominal":
+            wanted = []
+        case _:
+            assert_never(correlations)
     draft = Draft(
         fixed=family.correlation(family.nominal),
         sampled=wanted,
@@ -224,11 +230,14 @@ def sampling_plan(combination: Combination, *, correlations: Correlations = "pri
         statements=[],
         infeasible=[],
     )
-    if combination.treatment == "covariance":
-        restrict_total(combination, family, draft)
-    else:
-        for block in family.blocks:
-            restrict_block(combination, family, block, draft)
+    match combination.treatment:
+        case "covariance":
+            restrict_total(combination, family, draft)
+        case "nuisance":
+            for block in family.blocks:
+                restrict_block(combination, family, block, draft)
+        case _:
+            assert_never(combination.treatment)
     if draft.infeasible:
         raise InfeasibleCorrelationError(infeasible_message(combination, draft.infeasible))
     sampled = np.array(draft.sampled, dtype=np.intp)

@@ -20,7 +20,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 import xarray as xr
@@ -205,14 +205,21 @@ def _extracted(theory: Theory, n: int, rng: np.random.Generator) -> dict[str, Fl
     count, scales = len(theory.masses), theory.extraction.scales
     found = {name: rng.uniform(theory.low[i], theory.high[i], size=n) for i, name in enumerate(theory.masses)}
     found |= differences(theory, found)
-    if scales.prior == "uniform":
-        return found | {
-            name: rng.uniform(theory.low[count + i], theory.high[count + i], size=n) for i, name in enumerate(theory.scales)
-        }
+    match scales.prior:
+        case "uniform":
+            ends = zip(theory.scales, theory.low[count:], theory.high[count:], strict=True)
+            return found | {name: rng.uniform(low, high, size=n) for name, low, high in ends}
+        case "normal":
+            return found | _normal_scales(theory, n, rng)
+    assert_never(scales.prior)
+
+
+def _normal_scales(theory: Theory, n: int, rng: np.random.Generator) -> dict[str, FloatArray]:
+    """Draws of scales with a normal prior, and of the correlation between energies where it is sampled."""
+    scales = theory.extraction.scales
     coefficients = rng.uniform(scales.low, scales.high, size=n) if scales.treatment == "correlated" else np.zeros(n)
     white = rng.standard_normal((n, len(theory.scales)))
     roots = np.array([np.linalg.cholesky(scale_correlation(theory.extraction, r)) for r in coefficients])
     drawn = scales.width * np.einsum("nij,nj->ni", roots.reshape(n, len(theory.scales), len(theory.scales)), white)
-    if scales.treatment == "correlated":
-        found[SCALE_COEFFICIENT] = coefficients
+    found = {SCALE_COEFFICIENT: coefficients} if scales.treatment == "correlated" else {}
     return found | {name: drawn[:, i] for i, name in enumerate(theory.scales)}

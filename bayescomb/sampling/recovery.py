@@ -16,6 +16,7 @@ Masses given the correlation coefficients: mean and standard deviation at each d
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import assert_never
 
 import numpy as np
 
@@ -67,15 +68,20 @@ def recoverable_nuisances(plan: SamplingPlan) -> Recoverable:
     """Nuisances with a posterior: all under ``nuisance``, those of sources that are correlation matrices otherwise."""
     blocks, reasons = [], {}
     for block in plan.family.blocks:
-        if plan.combination.treatment == "covariance":
-            region = feasible_region(block_family(plan.family, block, varied=plan.sampled))
-            if region.status != "box":
-                reasons[block.label] = (
-                    f"its matrix is not a correlation matrix for {percent_text(1 - region.share)} % of the sampled range"
-                    if region.low.size
-                    else f"its matrix is indefinite (smallest eigenvalue {plain(significant(region.nominal_smallest))})"
-                )
-                continue
+        match plan.combination.treatment:
+            case "covariance":
+                region = feasible_region(block_family(plan.family, block, varied=plan.sampled))
+                if region.status != "box":
+                    reasons[block.label] = (
+                        f"its matrix is not a correlation matrix for {percent_text(1 - region.share)} % of the sampled range"
+                        if region.low.size
+                        else f"its matrix is indefinite (smallest eigenvalue {plain(significant(region.nominal_smallest))})"
+                    )
+                    continue
+            case "nuisance":
+                pass
+            case _:
+                assert_never(plan.combination.treatment)
         blocks.append(block)
     members = [b.nuisances for b in blocks]
     index = np.sort(np.concatenate(members)) if members else np.zeros(0, dtype=np.intp)

@@ -8,7 +8,7 @@ import json
 import logging
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 import pymc as pm
@@ -173,10 +173,15 @@ def sample(
     posterior = draws_of
     if fused is not None:
         posterior = with_integrated(plan, fused, draws_of, np.random.default_rng([seed, 5]))
-    if engine == "marginal":
-        if plan.theory is not None:
-            posterior = with_theory(plan, plan.theory, posterior, seed)
-        posterior, not_recovered = with_nuisances(plan, posterior, seed)
+    match engine:
+        case "marginal":
+            if plan.theory is not None:
+                posterior = with_theory(plan, plan.theory, posterior, seed)
+            posterior, not_recovered = with_nuisances(plan, posterior, seed)
+        case "full":
+            pass  # every nuisance is sampled
+        case _:
+            assert_never(engine)
     if plan.theory is not None:
         posterior = with_differences(plan.theory, posterior)
     posterior = with_functions(combination, posterior)

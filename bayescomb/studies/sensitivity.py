@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, assert_never
 
 import numpy as np
 import xarray as xr
@@ -259,11 +259,14 @@ def _parameters(combination: Combination, draws: xr.Dataset, names: list[str], w
     if extraction is None or not extraction.scale_parameters:
         return
     scales = stacked(draws, extraction.scale_parameters).T / extraction.scales.width
-    if extraction.scales.prior == "uniform":
-        inside = (np.abs(scales) * widening <= 1).all(axis=0)
-        ratio = np.where(inside, 0.0, -np.inf)
-    elif extraction.scales.treatment == "correlated":
+    if extraction.scales.treatment == "correlated":
         return  # the prior of the scales is of both energies together
-    else:
-        ratio = -0.5 * (widening**2 - 1) * (scales**2).sum(axis=0)
+    match extraction.scales.prior:
+        case "uniform":
+            inside = (np.abs(scales) * widening <= 1).all(axis=0)
+            ratio = np.where(inside, 0.0, -np.inf)
+        case "normal":
+            ratio = -0.5 * (widening**2 - 1) * (scales**2).sum(axis=0)
+        case _:
+            assert_never(extraction.scales.prior)
     yield _reweighted(f"scales: width / {widening:g}", draws, names, ratio)

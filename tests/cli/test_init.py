@@ -224,7 +224,7 @@ def test_extra_for_spreadsheets_is_named(tmp_path, monkeypatch, capsys):
         (["--observables", "x", "--experiments", "A", "--sources", "stat"], "a column of the budget has that name"),
         (["--observables", "", "--experiments", "A", "--sources", "s"], "observables: none given"),
         (["--from", "nowhere.csv"], "nowhere.csv: no such file"),
-        (["--from", "table.csv", "--sources", "s"], "table.csv has them already"),
+        (["--from", "table.csv", "--sources", "s"], "table.csv already holds the sources"),
         (["--from", "models/run1_mass/model.toml"], "missing column"),
     ],
 )

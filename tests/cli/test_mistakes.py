@@ -107,7 +107,7 @@ FILES = [
     edit(M, 'source = "lumi"\n', "", "coefficients['lumi']", "name the 'source'"),
     edit(M, 'format = 1', 'format = 1\ntreatment = "covariant"', "treatment", "'covariant'", "did you mean 'covariance'"),
     edit(M, 'format = 1', 'format = 1\nassumptions = "nominla"', "assumption set 'nominla'", "did you mean 'nominal'"),
-    edit(M, 'format = 1', 'format = 1\nextraction = "pole"', "unknown extraction 'pole'", "there is none"),
+    edit(M, 'format = 1', 'format = 1\nextraction = "pole"', "unknown extraction 'pole'", "there is no extraction"),
     edit(M, '{ name = "lumi" }', '{ name = "stat" }', "source 'stat'", "column of the budget", "rename the source"),
     edit(M, '{ name = "lumi" }', '{ name = " lumi" }', "' lumi' is no name", "without surrounding blanks"),
     edit(M, '{ name = "lumi" }', '{ name = "lu\u00a0mi" }', "no-break space", "printable text"),
@@ -139,7 +139,7 @@ def test_mistake_in_a_file(tmp_path, capsys, mistake):
 COMMANDS = [
     (["profile", "{m}", "--assumptions", "nominla"], ["unknown assumption set 'nominla'", "did you mean 'nominal'"]),
     (["profile", "{m}", "--drop", "sigma_t"], ["--drop sigma_t: no mass is extracted", "no [[extractions]]"]),
-    (["profile", "{m}", "--extraction", "pole"], ["unknown extraction 'pole'", "there is none"]),
+    (["profile", "{m}", "--extraction", "pole"], ["unknown extraction 'pole'", "there is no extraction"]),
     (["profile", "{m}", "--repair", "clip", "--treatment", "covariance"], ["--repair clip", "--treatment nuisance"]),
     (["profile", "{m}", "--error-on-error", "JES"], ["--error-on-error JES", "SOURCE=RELATIVE"]),
     (["profile", "{m}", "--error-on-error", "JEs=0.3"], ["'JEs'", "did you mean 'JES'"]),
@@ -147,7 +147,7 @@ COMMANDS = [
     (["profile", "{m}", "--assumptions", ""], ["unknown assumption set ''", "known: 'nominal'"]),
     (["profile", "{m}", "--json", "{m}/budget.csv"], ["budget.csv: there already", "no .json file", "name another file"]),
     (["sample", "{m}", "--output", "{m}/model.toml"], ["model.toml: there already", "no .nc file", "name another file"]),
-    (["sample", "{m}", "--output", "{m}/p.nc", "--json", "{m}/p.nc"], ["--output goes there too", "a file of its own"]),
+    (["sample", "{m}", "--output", "{m}/p.nc", "--json", "{m}/p.nc"], ["--output names the same file", "a file of its own"]),
     (["sample", "{m}", "--output", "{m}/p.nc", "--seed", "-1"], ["seed = -1 found", "at least 0"]),
     (["explore", "{m}", "--output", "{m}/budget.csv"], ["budget.csv: there already", "no .html file"]),
     (["sets", "{m}", "--draws", "10", "--workers", "-2"], ["workers = -2", "at least 1"]),
@@ -158,7 +158,7 @@ COMMANDS = [
     (["profile", "{m}/budget.csv"], ["budget.csv: a table found, a model is needed", "bayescomb init NAME --from"]),
     (["scan", "{m}", "--points", "1"], ["points of a scan = 1", "at least 2"]),
     (["theory", "{m}"], ["no mass is extracted", "no [[extractions]]"]),
-    (["sets", "{m}", "--seed", "1"], ["--seed 1", "nothing is sampled without --draws", "leave it out"]),
+    (["sets", "{m}", "--seed", "1"], ["--seed 1", "nothing is sampled without --draws", "leave --seed out"]),
     (["sets", "{m}", "--output", "nowhere/deep"], ["the folder nowhere does not exist", "make it first"]),
     (
         ["coverage", "{m}", "--toys", "2", "--profile-only", "--draws", "3", "--output", "{m}/s"],
@@ -202,7 +202,7 @@ def test_option_that_means_nothing_is_not_offered(capsys, words):
         (["profil", "m"], "did you mean 'profile'?"),
         (["profile", "m", "--treatmnt", "nuisance"], "did you mean --treatment?"),
         (["theory", "m", "--drop", "x"], "'bayescomb theory --help' lists"),
-        (["--json", "-", "profile", "m"], "the command stands first"),
+        (["--json", "-", "profile", "m"], "the command comes first"),
     ],
 )
 def test_command_or_option_that_is_not_there(capsys, words, said):
@@ -405,14 +405,14 @@ def place(tmp_path, monkeypatch):
         (["profile", "."], "model.toml: no such file; name one of the models in it: good"),
         (["profile", "tables/budget.csv"], "a table found, a model is needed; bayescomb init NAME --from tables/budget.csv"),
         (["profile", "good.zip"], "a model in an archive is unpacked first"),
-        (["profile", "posterior.nc"], "a posterior found, a model is needed; a posterior stands behind it"),
+        (["profile", "posterior.nc"], "a posterior found, a model is needed; give the posterior after the model"),
         (["compare", "posterior.nc", "good"], "good: a folder found, the file of a posterior is needed"),
         (["profile", "https://www.hepdata.net/record/1"], "an address found, a file is needed; download it first"),
         (["profile", "run1_mass"], "a shipped model? bayescomb models copy run1_mass"),
         (["profile", "good", "--coefficient", "lumi=0,2"], "lumi=0,2: decimal comma? NAME=VALUE is needed"),
         (
             ["profile", "good", "--without", "CMS"],
-            "an experiment, a measurement is needed; give it once for each of 'b', 'c'",
+            "an experiment found, a measurement is needed; give --without once for each of 'b', 'c'",
         ),
         (["convert", "good", "good"], "model.toml: there already; choose another place, move it away, or overwrite it"),
     ],
@@ -427,7 +427,7 @@ def test_what_is_given_in_place_of_a_model(capsys, words, said):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["good"], "no command 'good'; a command stands before a model, as in: bayescomb profile good"),
+        (["good"], "no command 'good'; the command comes before the model, as in: bayescomb profile good"),
         (["help", "profile"], "'bayescomb COMMAND --help' shows the options of a command"),
         (["PROFILE", "good"], "no command 'PROFILE'; did you mean 'profile'?"),
         (["profile", "good", "--coefficient", "lumi", "0.2"], "one word, --coefficient lumi=0.2"),

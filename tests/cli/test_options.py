@@ -47,7 +47,7 @@ def test_option_against_the_posterior_is_refused(sampled, tmp_path, capsys, comm
 def test_sampling_option_beside_a_posterior_is_refused(sampled, tmp_path, capsys, option, value):
     words = ["explore", sampled, sampled / POSTERIOR, "--output", tmp_path / "page.html", option, value]
     assert main([str(word) for word in words]) == 2
-    assert "is already sampled; leave it out" in capsys.readouterr().err
+    assert "is already sampled; leave --" in capsys.readouterr().err
 
 
 def test_option_that_agrees_with_the_posterior_is_taken(sampled, tmp_path, capsys):

@@ -93,11 +93,11 @@ def test_long_lines_of_other_programs_are_not_broken(capsys):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--group", "a=*7 TeV"], "would do nothing without --of groups"),
+        (["--group", "a=*7 TeV"], "has no effect without --of groups"),
         (["--of", "groups", "--group", "dilepton"], "NAME=PATTERN"),
         (["--of", "groups", "--group", "x=*tau*"], "matches no estimate"),
-        (["--output", "table.pdf"], "one of .txt, .tex, .csv, .html"),
-        (["--output", "table.tex", "--format", "csv"], "for --format csv"),
+        (["--output", "table.pdf"], ".txt or .tex or .csv or .html"),
+        (["--output", "table.tex", "--format", "csv"], "for --format csv, needed: .csv"),
     ],
 )
 def test_what_is_refused(words, said, capsys, monkeypatch, tmp_path, run1_path):

@@ -1,21 +1,25 @@
 """A table is made once: terminal, page, LaTeX, CSV, JSON and export say the same of every row."""
 
 import csv
+import dataclasses
 import json
 
+import numpy as np
 import pytest
+import xarray as xr
 from combinations import star
 
 import bayescomb as bc
 from bayescomb.base.rounding import plain, rounded_like
 from bayescomb.output.analysis import analyse
+from bayescomb.output.data.extraction import shares_data
 from bayescomb.output.data.groups import export_groups
-from bayescomb.output.data.results import impact_data
+from bayescomb.output.data.results import impact_data, scan_data
 from bayescomb.output.tables import impacts as impact_module
 from bayescomb.output.tables.impacts import ImpactQuantity, impact_table
-from bayescomb.output.tables.result import compatibility_table, summary_table, weights_table
-from bayescomb.output.tables.scan import moves_table, scan_table
-from bayescomb.output.tables.table import Column, latex_table, latex_text, text_column, write_table
+from bayescomb.output.tables.result import compatibility_table, correlation_table, summary_table, weights_table
+from bayescomb.output.tables.scan import largest_moves, moves_table, scan_table
+from bayescomb.output.tables.table import Column, by_result, latex_table, latex_text, text_column, write_table
 from bayescomb.output.text.fit import impact_text
 
 
@@ -86,7 +90,7 @@ def test_terminal_and_page_show_the_same_numbers(combination):
         compatibility_table(bc.compatibility(combination)),
         summary_table(combination.results, fit=fit, comparison=None),
         scan_table(scanned, combination.results),
-        moves_table(scanned),
+        moves_table(scanned, largest_moves(scanned)),
     ]
     for table in tables:
         both = [column for column in table.columns if not column.only and not column.text]
@@ -101,3 +105,27 @@ def test_columns_of_words_stay_as_users_wrote_them():
         name="t", title="t", rows=[{"name": "a\u2013b²", "value": "\u22121"}], columns=[words, numbers]
     )
     assert table.terminal == [["name", "chi2"], ["a\u2013b²", "-1"]]
+
+
+def test_a_result_without_a_variance_has_no_correlation():
+    """Such as one at a bound: 0 would say that it is independent of the others."""
+    rows = correlation_table(["a", "b"], np.array([[0.0, 0.0], [0.0, 4.0]])).rows
+    assert [by_result(row, "correlation") for row in rows] == [{"a": None, "b": None}, {"a": None, "b": 1.0}]
+
+
+def test_a_half_shift_that_is_not_a_number_is_none_in_json(combination):
+    scanned = bc.scan(combination, points=2)
+    row = scanned.rows[0]
+    lost = dataclasses.replace(row, half_shift=row.half_shift * np.nan, half_error_shift=row.half_error_shift * np.nan)
+    entry = scan_data(dataclasses.replace(scanned, rows=(lost,)))["scan"][0]
+    assert entry["parameters"]["x"] == {"half_shift": None, "half_error_shift": None}
+    json.dumps(entry, allow_nan=False)
+
+
+def test_files_of_a_table_have_percent_where_json_has_the_fraction():
+    shares = xr.Dataset(
+        {"variance": (("part", "parameter"), [[3.0], [1.0]]), "share": (("part", "parameter"), [[0.75], [0.25]])},
+        {"part": ["statistics", "JES"], "kind": ("part", ["statistics", "group"]), "parameter": ["x"]},
+    )
+    assert [row["share"] for row in impact_module.shares_table(shares, {}).file_rows] == [75.0, 25.0, 100.0]
+    assert shares_data(shares)["x"]["JES"] == {"kind": "group", "variance": 1.0, "share": 0.25}

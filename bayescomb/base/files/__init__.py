@@ -1,4 +1,4 @@
-"""Files that are complete or absent: where they are made, locks on them, and the writer that renames them.
+"""Files that are complete or absent: made in working folders, locked, and renamed into place.
 
 Imports the errors of base.  Start at writing.
 """

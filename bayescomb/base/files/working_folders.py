@@ -1,7 +1,7 @@
-"""Working folders beside the place that something will have in the end, and the locks of their processes.
+"""Working folders in which outputs are made before they are renamed into place, and locks between processes.
 
-Everything is made in a hidden folder ``.NAME.????????.part`` beside its place and renamed into it.  A process that is killed
-leaves that folder; the next one that writes to the same place removes it, which it knows to be abandoned by its free lock.
+An output is made in a hidden folder ``.NAME.????????.part`` beside its path.  A process that is killed leaves the folder
+with a free lock, by which the next process that writes to the same path knows it as abandoned and removes it.
 """
 
 from __future__ import annotations
@@ -21,25 +21,31 @@ from typing import Final
 
 from bayescomb.base.errors import OutputError
 
+if sys.platform != "win32":
+    import fcntl
+
 __all__ = ["ASIDE", "abandoned", "locked", "put_in_place", "siblings", "try_lock", "umask", "working_folder"]
 
 SUFFIX: Final = ".part"
 LOCK: Final = "lock"
-# In a working folder: the previous content of the place, perhaps the only copy, which nothing may remove.
+# Subfolder of a working folder with the previous files, perhaps their only copy, which no process may remove.
 ASIDE: Final = "aside"
-# Characters of the name that a working folder repeats, so that any name that is allowed itself can be written.
+# Characters of the name that a working folder repeats, so that its own name is never too long for the file system.
 SHOWN: Final = 40
 RANDOM: Final = 8  # characters that mkdtemp adds
 
 RENAME_EXCHANGE: Final = 2
 AT_FDCWD: Final = -100
+# Errors of file systems without locks, as on some computing farms; the work continues without a lock there.
+NO_LOCKS: Final = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}
+log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
 def working_folder(path: Path) -> Iterator[Path]:
     """A private empty folder on the same file system as ``path``, removed when the block ends.
 
-    What a killed process left of such folders for the same path is removed first.
+    Folders that killed processes left for the same path are removed first.
 
     Raises:
         OSError: it cannot be made.
@@ -59,7 +65,7 @@ def working_folder(path: Path) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=_prefix(path), suffix=SUFFIX))
     descriptor = -1
     try:
-        # Renamed once it is locked: until then the folder looks like one that is being made.
+        # The file gets its name once it is locked: a folder without it is not taken for an abandoned one.
         descriptor = os.open(folder / f"{LOCK}.new", os.O_RDWR | os.O_CREAT)
         try_lock(descriptor)
         (folder / f"{LOCK}.new").replace(folder / LOCK)
@@ -98,7 +104,7 @@ def _prefix(path: Path) -> str:
 
 
 def siblings(path: Path) -> list[Path]:
-    """Working folders for the same path, of whatever process.
+    """Working folders of all processes for one path.
 
     Examples:
         >>> import tempfile
@@ -118,19 +124,19 @@ def siblings(path: Path) -> list[Path]:
 
 
 def put_in_place(new: Path, target: Path, *, aside: Path) -> None:
-    """Move a folder to its place; one that is there is replaced in one step where the system can.
+    """Move a folder to its path and replace an old one there, in one step where the operating system can.
 
-    Where it cannot, the old folder is set aside for the moment between two renames and comes back if the second fails.
+    Where it cannot, the old folder is moved aside between two renames, and comes back if the second fails.
 
     Args:
-        new: the folder, complete; the old one is there afterwards.
-        target: where it belongs.
-        aside: where the old one is for that moment.
+        new: the complete folder; this path holds the old one afterwards.
+        target: the path that it gets.
+        aside: path of the old folder between the two renames.
 
     Raises:
-        OSError: it cannot be moved; the old one is in its place.
+        OSError: it cannot be moved; the old folder is still at ``target``.
     """
-    for _ in range(3):  # another process may put its own there, or take it away, between two steps
+    for _ in range(3):  # another process may put a folder there, or remove it, between two steps
         try:
             if not target.exists():
                 new.rename(target)
@@ -155,10 +161,10 @@ def put_in_place(new: Path, target: Path, *, aside: Path) -> None:
 
 
 def _exchange(first: Path, second: Path) -> bool:
-    """Swap two folders in one step; false where system or file system cannot.
+    """Swap two folders in one step; false where the system or the file system cannot.
 
     Raises:
-        OSError: one of them is not there, or the place cannot be written.
+        OSError: one of them does not exist, or its parent folder cannot be written.
     """
     swap = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if sys.platform == "linux" else None
     if swap is None:
@@ -172,7 +178,7 @@ def _exchange(first: Path, second: Path) -> bool:
 
 
 def umask() -> int:
-    """The permissions that a plain open() takes away; a temporary file is private.
+    """The permission bits that open() leaves out for new files; a temporary file has to apply them itself.
 
     Examples:
         >>> 0 <= umask() <= 0o777
@@ -183,27 +189,17 @@ def umask() -> int:
     return mask
 
 
-if sys.platform != "win32":
-    import fcntl
-
-
-log = logging.getLogger(__name__)
-
-# Errors of file systems without locks, as on some computing farms; the work goes on without one there.
-NO_LOCKS: Final = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}
-
-
 @contextlib.contextmanager
 def locked(path: Path, *, what: str, wait: bool = False) -> Iterator[None]:
     """Hold a lock file while the block runs; the file of a killed process remains, but the kernel releases its lock.
 
     Args:
-        path: the lock file, made and removed again; its folder must be there.
-        what: what is locked, as the subject of the message.
-        wait: wait for whoever holds the lock instead of raising.
+        path: the lock file, made and removed again in a folder that exists.
+        what: name of the locked thing, the subject of the message.
+        wait: wait for the process that holds the lock instead of raising.
 
     Raises:
-        OutputError: another process holds the lock; the message says which.
+        OutputError: another process holds the lock; the message names it.
         OSError: the file cannot be made.
 
     Examples:
@@ -240,7 +236,7 @@ def _opened(path: Path, *, what: str, wait: bool) -> int:
             keep = os.path.samestat(path.stat(), os.fstat(descriptor))
         if keep:
             os.truncate(descriptor, 0)
-            with contextlib.suppress(OSError):  # the disk is full, and the operating system says so best
+            with contextlib.suppress(OSError):  # on a full disk the write that follows raises the better error
                 os.pwrite(descriptor, f"{os.getpid()} on {socket.gethostname()}\n".encode(), 0)
         return descriptor if keep else -1
     finally:
@@ -253,11 +249,11 @@ def try_lock(descriptor: int, *, wait: bool = False, otherwise: bool = True) -> 
 
     Args:
         descriptor: of the file, open for writing; closing it releases the lock.
-        wait: until it is free.
-        otherwise: the answer where the system has no locks, of which the log tells.
+        wait: wait until it is free.
+        otherwise: the answer on a system without locks, with a warning in the log.
 
     Returns:
-        Whether nobody else holds it.
+        Whether this process now holds the lock.
 
     Examples:
         >>> import tempfile

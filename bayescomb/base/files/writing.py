@@ -1,6 +1,7 @@
-"""Places that a user names for an output: whether they can be written, before the work, and what is said if they cannot.
+"""Writing of outputs: checks of a path before the work, single files that appear complete, and several that appear together.
 
-Several files that appear together or not at all, and the trace of a process that died while it put them in place.
+A process that is killed while it replaces several files leaves a working folder, by which :func:`require_whole` keeps
+readers from a mixture of old and new files.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def cannot_write(path: str | Path, error: OSError, *, what: str = "cannot be wri
 
     Args:
         path: as the user named it.
-        error: what the system said.
+        error: error of the operating system.
         what: what could not be done.
 
     Examples:
@@ -98,19 +99,29 @@ def file_place(path: str | Path) -> Path:
         ...
         bayescomb.base.errors.OutputError: nowhere/p.nc: cannot be written, the folder nowhere does not exist; make it first
     """
+    place = _resolved(path)
+    if os.path.lexists(place) and not place.is_file():
+        kind = "a folder" if place.is_dir() else "no regular file"
+        msg = f"{path}: cannot be written, {kind} stands there; name a file that is new or may be replaced"
+        raise OutputError(msg)
+    return place
+
+
+def _resolved(path: str | Path) -> Path:
+    """The path without links, in a folder that exists.
+
+    Raises:
+        OutputError: the folder is absent, or nothing can have such a name.
+    """
     try:
         with contextlib.suppress(FileNotFoundError):
-            os.lstat(path)  # refuses a name that is too long
+            os.lstat(path)  # refuses a name that is too long, and one below a file
         place = Path(os.path.realpath(path))
         if not place.parent.exists():
             msg = f"{path}: cannot be written, the folder {Path(path).parent} does not exist; make it first"
             raise OutputError(msg)
-        if os.path.lexists(place) and not place.is_file():
-            kind = "a folder" if place.is_dir() else "no regular file"
-            msg = f"{path}: cannot be written, {kind} stands there; name a file that is new or may be replaced"
-            raise OutputError(msg)
     except ValueError as error:
-        msg = f"{str(path)!r}: cannot be written, no name of a file ({error}); choose another"
+        msg = f"{str(path)!r}: cannot be written, no name of a file or folder ({error}); choose another"
         raise OutputError(msg) from error
     except OSError as error:
         raise cannot_write(path, error) from error
@@ -118,10 +129,10 @@ def file_place(path: str | Path) -> Path:
 
 
 def require_file(path: str | Path) -> None:
-    """Raise now if a file could not be written to this place later, after minutes of work.
+    """Raise now if this file could not be written later, after minutes of work.
 
     Raises:
-        OutputError: as :func:`file_place`, or nothing can be written in the folder.
+        OutputError: as :func:`file_place`, or the folder cannot be written.
 
     Examples:
         >>> require_file("README.md/p.nc")
@@ -139,10 +150,10 @@ def require_file(path: str | Path) -> None:
 
 
 def require_folder(path: str | Path) -> None:
-    """Raise now if a folder could not be made, or written into, later.
+    """Raise now if this folder could not be made or written into later.
 
     Raises:
-        OutputError: a file stands in the way, or nothing can be written there.
+        OutputError: a file has that path, the folder above is absent, or the folder cannot be written.
 
     Examples:
         >>> require_folder("README.md/study")
@@ -151,42 +162,32 @@ def require_folder(path: str | Path) -> None:
         bayescomb.base.errors.OutputError: README.md/study: cannot be written (Not a directory); a file stands where a folder
             is needed, choose another place
     """
+    place = _resolved(path)
     try:
-        with contextlib.suppress(FileNotFoundError):
-            os.lstat(path)  # refuses a name that is too long, and one below a file
-        place = Path(os.path.realpath(path))
-        if not place.exists():
-            place = place.parent
-            if not place.exists():
-                msg = f"{path}: cannot be written, the folder {Path(path).parent} does not exist; make it first"
-                raise OutputError(msg)
+        place = place if place.exists() else place.parent
         if not place.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         with working_folder(place / "folder"):
             pass
-    except ValueError as error:
-        msg = f"{str(path)!r}: no name of a folder ({error}); choose another"
-        raise OutputError(msg) from error
     except OSError as error:
         raise cannot_write(path, error) from error
 
 
 @contextlib.contextmanager
 def written_into(folder: Path, texts: Mapping[str, str], *, last: str, overwrite: bool) -> Iterator[Path]:
-    """A temporary folder with the files; they move to their place when the block ends without an error.
+    """A temporary folder with the files, which move into ``folder`` when the block ends without an error.
 
-    A folder that is absent appears at once and complete; in one that is there the files are replaced one by one, and put
-    back if that fails.  If the process is killed just then, copies of all old files are in the working folder that it
-    leaves, and :func:`require_whole` keeps readers from a mixture of old and new ones.
+    A new folder appears complete; in an existing one the files are replaced one by one, and put back if that fails.  If the
+    process is killed meanwhile, copies of all old files are in the working folder that it leaves.
 
     Args:
-        folder: where they go; its parent must be there.
-        texts: name -> text.
-        last: name of the file that makes the others count.
+        folder: folder of the files, in an existing folder.
+        texts: name of a file -> its text.
+        last: name of the main file, without which the others are not read; it moves last.
         overwrite: whether files of these names may be replaced.
 
     Raises:
-        OutputError: a file is there already, or the place cannot be written; nothing has changed then.
+        OutputError: a file exists already, or the folder cannot be written; nothing has changed then.
     """
     try:
         if "\0" in str(folder) or (folder.exists() and not folder.is_dir()):
@@ -209,7 +210,7 @@ def written_into(folder: Path, texts: Mapping[str, str], *, last: str, overwrite
                 new.replace(folder)
     except OSError as error:
         raise cannot_write(folder, error) from error
-    except UnicodeError as error:  # half of a character pair in a title
+    except UnicodeError as error:  # a lone surrogate in a title
         msg = f"{folder}: cannot be written ({error}); use plain text"
         raise OutputError(msg) from error
 
@@ -222,7 +223,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def _move_in(new: Path, folder: Path, staged: Path, *, last: str) -> None:
-    """The files move into the folder, the one that matters last; an error undoes all of it."""
+    """Move the files into the folder, the main file last; an error undoes all moves."""
     copies, aside = staged / "old", staged / ASIDE
     copies.mkdir()
     with locked(folder / LOCK, what="the model", wait=True):
@@ -230,7 +231,7 @@ def _move_in(new: Path, folder: Path, staged: Path, *, last: str) -> None:
         for name in names:
             if os.path.lexists(folder / name):
                 shutil.copy2(folder / name, copies / name, follow_symlinks=False)
-        copies.rename(aside)  # from here on a reader must know
+        copies.rename(aside)  # from here on require_whole refuses the files
         done: list[str] = []
         try:
             for name in names:
@@ -245,7 +246,7 @@ def _move_in(new: Path, folder: Path, staged: Path, *, last: str) -> None:
             aside.replace(copies)
             raise
         aside.replace(copies)
-        for other in siblings(folder / last):  # what a killed process left is whole again
+        for other in siblings(folder / last):  # the files that a killed process left mixed are whole again
             if abandoned(other):
                 shutil.rmtree(other, ignore_errors=True)
 
@@ -266,8 +267,8 @@ def require_whole(path: Path) -> None:
     unfinished = [staged / ASIDE for staged in siblings(path) if (staged / ASIDE).is_dir()]
     if unfinished:
         if abandoned(unfinished[0].parent):
-            what = "was not finished, some may be old and some new; write them again with --overwrite, or move those from"
-            msg = f"{path}: replacing the files of this model {what} before back from {unfinished[0]} and remove that folder"
+            what = "was not finished, some may be old and some new; write them again with --overwrite, or move the old ones"
+            msg = f"{path}: replacing the files of this model {what} back from {unfinished[0]} and remove that folder"
         else:
             msg = f"{path}: another process is replacing the files of this model; wait for it"
         raise FileFormatError(msg)
@@ -277,10 +278,10 @@ def require_whole(path: Path) -> None:
 def written_beside(path: str | Path) -> Iterator[Path]:
     """A temporary path on the same file system that replaces ``path`` when the block ends without an error.
 
-    Of two processes that write to the same place the one that ends last wins, as a whole.
+    If two processes write to the same path, the file of the one that ends last remains, complete.
 
     Raises:
-        OutputError: a folder or a device stands there, its folder does not exist or cannot be written, or the disk is full.
+        OutputError: as :func:`file_place`, the folder cannot be written, or the disk is full.
     """
     place = file_place(path)
     try:
@@ -308,7 +309,7 @@ def write_json(data: Any, path: str | Path) -> Path:
 
 
 def plain_value(value: Any) -> Any:
-    """A value as JSON and CSV take it: NaN and infinity, which mean "none" in results, become nothing.
+    """A value for JSON and CSV: NaN and infinity, by which results mark a missing number, become ``None``.
 
     Examples:
         >>> import numpy as np

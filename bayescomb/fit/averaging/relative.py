@@ -89,8 +89,8 @@ def relative_reading(combination: Combination) -> RelativeReading | None:
         >>> [f"{found.values.sel(reading=r).item():.2f}" for r in ("as stated", "iterated", "absolute")]
         ['1.15', '1.15', '0.88']
     """
-    scaling = any(n.response != "absolute" for m in combination.measurements for n in m.nuisances)
-    fitted = any(n.response != "absolute" for m in combination.measurements if m.fit for n in m.fit.nuisances)
+    scaling = any(n.multiplicative for m in combination.measurements for n in m.nuisances)
+    fitted = any(n.multiplicative for m in combination.measurements if m.fit for n in m.fit.nuisances)
     if not scaling or fitted or combination.normalise:
         return None
     iterated, steps = iterated_combination(combination)
@@ -147,7 +147,7 @@ def _at(combination: Combination, predicted: FloatArray) -> Combination:
 
 
 def _measurement_at(measurement: Measurement, predicted: FloatArray) -> Measurement:
-    curved = np.array([n.response != "absolute" for n in measurement.nuisances], dtype=bool)
+    curved = np.array([n.multiplicative for n in measurement.nuisances], dtype=bool)
     if not curved.any():
         return measurement
     measured = np.array([e.value for e in measurement.estimates])

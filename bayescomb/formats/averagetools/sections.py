@@ -1,6 +1,6 @@
-"""The form of the files of averagetools: sections of keys, as Python's ``configparser`` reads them, with their lines.
+"""Sections and keys of the files of averagetools, in the form of Python's ``configparser``, with their line numbers.
 
-A line that begins with ``#`` or ``;`` is a comment, and one that is indented continues the value of the key above.
+A line that begins with ``#`` or ``;`` is a comment; an indented line continues the value of the key above.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["Entry", "looks_like_averagetools", "read_sections"]
 
 SECTION: Final = re.compile(r"\[(?P<name>[^\]]+)\]\s*")
 KEY: Final = re.compile(r"(?P<key>[^\s=:][^=:]*?)\s*[=:]\s*(?P<value>.*)")
-# Longest file in which the form is looked for.
+# Bytes of a file in which a section [Data] is searched.
 LONGEST: Final = 1_000_000
 
 
@@ -41,7 +41,7 @@ def looks_like_averagetools(path: Path) -> bool:
 
 
 def read_sections(path: Path) -> Mapping[str, Mapping[str, Entry]]:
-    """Section -> key -> its words; keys in small letters, as that program has them.
+    """Section -> key -> its words; keys are in small letters, as in that program.
 
     Raises:
         FileFormatError: the file is absent or unreadable, or a line is neither a section, nor a key, nor a continuation.

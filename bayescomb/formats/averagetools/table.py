@@ -5,10 +5,10 @@ r"""Reader of averagetools, S. Kluth's programs for averages.
     [Data]
     names  = Val1  Val2  Val3
     values = 171.5 173.1 174.5
-    groups = a     a     a               # of which average; one for all where it is not given
-    00stat = 0.3   0.33  0.4   u         # errors, and how they are correlated
+    groups = a     a     a               # the average of each value; without this key there is one
+    00stat = 0.3   0.33  0.4   u         # errors, and the letter of their correlation
     01jes  = 1.1   1.3   1.5   p
-    02mc   = 1.0   0.8   1.2   f%        # of the values in percent
+    02mc   = 1.0   0.8   1.2   f%        # in percent of the values
     03pdf  = 0.9   1.5   1.9   c
     [Covariances]
     03pdf  = 1 0.5 0.5  0.5 1 0.5  0.5 0.5 1
@@ -17,11 +17,12 @@ r"""Reader of averagetools, S. Kluth's programs for averages.
 
 With errors e the covariance of two values is, by the letters: ``u`` 0, ``f`` :math:`e_i e_j`, ``a`` :math:`-e_i e_j`, ``p``
 :math:`\min(e_i, e_j)^2`; ``gp`` the square of the smallest of all errors, ``gpr`` :math:`r^2 x_i x_j` with the smallest
-relative error r; ``c`` a correlation of ``[Covariances]`` times :math:`e_i e_j`, with ``o`` at most that of ``p``; ``m``
-one of the letters u, f, a, p, which ``[Covariances]`` gives for each pair.  A factor f in ``[Globals]`` makes
-:math:`f \rho^2` of each correlation :math:`\rho`, which is what that program does.
+relative error r, of the values other than 0; ``c`` a correlation of ``[Covariances]`` times :math:`e_i e_j`, ``co`` the same
+but at most that of ``p``; ``m`` one of the letters u, f, a, p, which ``[Covariances]`` gives for each pair.  A factor f in
+``[Globals]`` replaces each correlation :math:`\rho` by :math:`f \rho^2`, as that program does.
 
-Errors whose name holds ``stat`` are the statistical ones.  Digits that a name begins with order them and are left out.
+Errors whose name holds ``stat`` are the statistical ones.  Digits at the beginning of a name only order the errors and are
+left out.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ __all__ = ["read_averagetools"]
 NAMES: Final = ("names", "values", "groups")
 PAIRS: Final = ("u", "f", "a", "p")
 WHOLE: Final = (*PAIRS, "gp", "gpr", "c", "co", "m")
-# Letters beside these: percent, and multiplicative in that program's fit, which its linear average does not know.
+# Letters that may follow: percent, and a multiplicative error in that program's fit, which its linear average ignores.
 BESIDE: Final = "%r"
 AVERAGE: Final = "average"
 STATISTICAL: Final = "stat"
@@ -67,8 +68,8 @@ class _Error:
     """An error of all n values.
 
     Attributes:
-        where: its place.
-        name: without the digits that order it.
+        where: the line of the error.
+        name: name without the digits at its beginning.
         sizes: shape (n,).
         covariance: shape (n, n).
     """
@@ -80,7 +81,7 @@ class _Error:
 
     @property
     def correlation(self) -> FloatArray:
-        """Of the values that it concerns; 0 with the others."""
+        """Correlation matrix, shape (n, n); 0 between a value that has no such error and the others."""
         found = correlation_of(self.covariance)
         np.fill_diagonal(found, 1.0)
         return found
@@ -89,23 +90,23 @@ class _Error:
 def read_averagetools(
     path: Path, *, groups: Mapping[str, str] | None = None, experiments: Mapping[str, str] | None = None
 ) -> Averaging:
-    """What a file holds.
+    """Read a file of averagetools.
 
     Args:
         path: the file.
-        groups: group of the file -> observable; by default the observable has the name of the group, and is ``average``
-            where there is one.
-        experiments: name of a value -> experiment, each one of its own by default.
+        groups: group of the file -> observable; by default an observable has the name of its group, and a single one is
+            called ``average``.
+        experiments: name of a value -> experiment; by default each value is an experiment of its own.
 
     Raises:
         FileFormatError: a section or a key is missing, or a line has the wrong number of words.
-        InvalidNumberError: a word is no number, an error is negative or nowhere above 0.
-        InvalidMatrixError: correlations are none.
-        OptionError: a letter is not known, or has a meaning that is not read.
+        InvalidNumberError: a word is no number, or an error is negative, or 0 for every value.
+        InvalidMatrixError: a matrix of correlations is not valid.
+        OptionError: a letter is not known, or its meaning is not supported.
         UnknownNameError, DuplicateNameError: a name is not known, or stands twice.
 
     Warns:
-        InputWarning: a letter speaks of that program's fit, not of its linear average.
+        InputWarning: a letter concerns that program's fit, not its linear average.
     """
     sections = read_sections(path)
     data = _section(sections, "Data", path)
@@ -120,15 +121,15 @@ def read_averagetools(
     if len(labels) != len(names):
         msg = f"{data['groups'].where}: {len(labels)} groups found for {len(names)} names; give one for each"
         raise FileFormatError(msg)
-    if "groups" in data and len(set(labels)) == 1:
-        labels = [AVERAGE] * len(names) if not groups else labels
+    if len(set(labels)) == 1 and not groups:
+        labels = [AVERAGE] * len(names)
     for label in groups or ():
         known_name(label, labels, kind="group", where=str(path))
     errors = [_error(key, entry, values, sections, path) for key, entry in data.items() if key not in NAMES]
     _distinct(errors)
     statistical = [e for e in errors if STATISTICAL in e.name]
     if not statistical:
-        msg = f"{path}: no error whose name holds 'stat', the statistical one; name it so"
+        msg = f"{path}: no error whose name holds 'stat'; name the statistical error so"
         raise FileFormatError(msg)
     observables = [(groups or {}).get(label, label) for label in labels]
     others = [e for e in errors if STATISTICAL not in e.name]
@@ -147,7 +148,7 @@ def _averaging(
     sizes = np.sqrt(np.diag(covariance))
     joined = (covariance - np.diag(np.diag(covariance))).any(axis=1)
     where = statistical[0].where
-    # Values with common statistics are of one experiment.
+    # Values with correlated statistical errors belong to one experiment.
     together = " + ".join(n for n, own in zip(names, joined, strict=True) if own)
     rows = [
         BudgetRow(
@@ -194,7 +195,7 @@ def _distinct(errors: Sequence[_Error]) -> None:
     for i, error in enumerate(errors):
         other = next((e for e in errors[:i] if e.name == error.name), None)
         if other is not None:
-            msg = f"{error.where}: error {error.name!r} found, which stands in {other.where} already; name one otherwise"
+            msg = f"{error.where}: error {error.name!r} found, which stands in {other.where} already; rename one"
             raise DuplicateNameError(msg)
 
 
@@ -216,17 +217,19 @@ def _error(key: str, entry: Entry, values: FloatArray, sections: Mapping[str, Ma
     kind = "gpr" if letters.startswith("gpr") else kind
     if kind not in WHOLE:
         found = "an error on the error (R)" if "R" in kind else "errors scaled to the average (q)" if "q" in kind else ""
-        what = f"{letters!r}, {found}, found, which is not read" if found else f"letters {letters!r} found"
+        what = f"{letters!r}, {found}, found, which is not supported" if found else f"letters {letters!r} found"
         advice = "; state errors_on_errors in a model.toml" if "R" in kind else ""
-        msg = f"{entry.where}: {what}; there is {', '.join(WHOLE)}, each perhaps with %{advice}"
+        msg = f"{entry.where}: {what}; allowed: {', '.join(WHOLE)}, each with or without %{advice}"
         raise OptionError(msg)
     if "r" in letters.removeprefix("gpr"):
         warn_input(
-            f"{entry.where}: 'r' says that the fit of that program multiplies; read as absolute, as its linear average"
+            f"{entry.where}: 'r' is multiplicative in the fit of that program; read as absolute, as in its linear average"
         )
     sizes = _numbers(entry, words, n) * (np.abs(values) / 100 if "%" in letters else 1.0)
     if (sizes < 0).any() or not (sizes > 0).any():
-        msg = f"{entry.where}: errors {', '.join(words)} found; errors are above 0, or 0 where they do not apply; correct it"
+        msg = (
+            f"{entry.where}: errors {', '.join(words)} found; an error is above 0, or 0 where it does not apply; correct it"
+        )
         raise InvalidNumberError(msg)
     matrix = None
     if kind[0] in "cm":
@@ -247,7 +250,7 @@ def _error(key: str, entry: Entry, values: FloatArray, sections: Mapping[str, Ma
 def _covariance(
     kind: str, sizes: FloatArray, values: FloatArray, names: Sequence[str], entry: Entry, matrix: Entry | None
 ) -> FloatArray:
-    """By the letters, shape (n, n)."""
+    """Covariance of an error by its letters, shape (n, n)."""
     n = len(sizes)
     products = np.outer(sizes, sizes)
     by_letter = {
@@ -259,14 +262,17 @@ def _covariance(
     if kind in by_letter:
         return by_letter[kind]
     if kind in ("gp", "gpr"):
-        relative = sizes / np.abs(values) if kind == "gpr" else sizes
+        scale = values if kind == "gpr" else np.ones(n)  # of the errors, whose smallest ratio to it is common
         if (sizes == 0).any():
-            msg = f"{entry.where}: an error 0 found, of which {kind!r} makes a common part all the same; use 'p'"
+            msg = f"{entry.where}: an error 0 found, for which {kind!r} has no common part; use 'p'"
             raise InvalidMatrixError(msg)
-        least = relative.min() ** 2
-        common = least * np.outer(values, values) if kind == "gpr" else np.full((n, n), least)
+        if not scale.any():
+            msg = f"{entry.where}: letters 'gpr' found, but all values are 0 and have no relative error; use 'gp'"
+            raise InvalidMatrixError(msg)
+        least = (sizes[scale != 0] / np.abs(scale[scale != 0])).min() ** 2
+        common = least * np.outer(scale, scale)
         return np.where(np.eye(n) > 0, np.diag(sizes**2), common)
-    assert matrix is not None  # looked up for the letters that are left
+    assert matrix is not None  # the remaining letters have one
     if len(matrix.words) != n * n:
         msg = f"{matrix.where}: {len(matrix.words)} entries found, {n} x {n} are needed"
         raise FileFormatError(msg)
@@ -278,7 +284,7 @@ def _covariance(
         letters = np.array(matrix.words).reshape(n, n)
         found = np.choose([[PAIRS.index(str(w)) for w in row] for row in letters], [by_letter[w] for w in PAIRS])
         if not np.allclose(found, found.T):
-            msg = f"{matrix.where}: letters that are not symmetric found; two values have one covariance"
+            msg = f"{matrix.where}: letters that are not symmetric found; give each pair of values one letter"
             raise InvalidMatrixError(msg)
         return np.where(np.eye(n) > 0, products, found)
     correlation = check_correlation(_numbers(matrix, matrix.words, n * n).reshape(n, n), names=names, where=matrix.where)

@@ -33,10 +33,10 @@ from bayescomb.formats.convino.entries import (
     Entry,
     check_name,
     check_stray,
-    count,
     entries,
     flag,
     known_key,
+    numbered,
     summands,
     unique,
     value,
@@ -84,13 +84,13 @@ def looks_like_convino(path: Path) -> bool:
 def load_convino(path: str | Path, *, shared_names: str = "error") -> Combination:
     """Read a combination from a Convino base file and the measurement files it names.
 
-    Nuisances keep their names; the assumption set is called ``"nominal"``, its ranges are uniform priors.  An estimate in
-    no observable is a spectator, an observable with the name of the estimate, after all others.
+    Nuisances keep their names.  The assumption set is called ``"nominal"``; its ranges are uniform priors.  An estimate that
+    belongs to no observable becomes a spectator, an observable with the name of the estimate, listed after all others.
 
     Args:
         path: the base file.
-        shared_names: what a nuisance is whose name stands in two measurement files: ``"error"``, as for Convino, or
-            ``"same"``, one nuisance (:mod:`bayescomb.inputs.relations`).
+        shared_names: how a nuisance name that stands in two measurement files is read: ``"error"`` refuses it, as Convino
+            does, ``"same"`` makes it one nuisance (:mod:`bayescomb.inputs.relations`).
 
     Raises:
         FileFormatError: a file has the wrong form; the other bayescomb errors for wrong content, each with file and line.
@@ -100,7 +100,9 @@ def load_convino(path: str | Path, *, shared_names: str = "error") -> Combinatio
     require_whole(path)
     blocks = read_blocks(path, allowed=BASE_BLOCKS, required=REQUIRED)
     if "global" not in blocks:
-        warn(f"{path}", "block [global] is missing, so that nothing is normalised; add it, be it empty, which Convino needs")
+        warn(
+            f"{path}", "block [global] is missing, so that nothing is normalised; add it, even if empty, as Convino needs it"
+        )
     settings = _read_global(blocks["global"]) if "global" in blocks else {}
     inputs = _read_inputs(blocks["inputs"])
     files = []
@@ -154,31 +156,14 @@ def _read_global(block: Block) -> dict[str, bool]:
 
 def _read_inputs(block: Block) -> list[Entry]:
     """The entries that name the measurement files."""
-    found, stray = entries(block)
-    check_stray(stray, (), block=block.name, keys=r"nFiles|file\d+")
-    by_key = unique(found, block=block.name)
-    if "nFiles" not in by_key:
-        msg = f"{block.where}: no nFiles in [inputs]; add 'nFiles = N'"
-        raise FileFormatError(msg)
-    size = by_key["nFiles"]
-    n = count(without_semicolon(size), where=f"{size.where}: nFiles")
+    files, _ = numbered(block, size_key="nFiles", keys=("file",), known=())
     inputs: dict[str, Entry] = {}
-    for i in range(n):
-        if f"file{i}" not in by_key:
-            msg = f"{size.where}: nFiles = {n} but no file{i} in [inputs]; add it or correct nFiles"
-            raise FileFormatError(msg)
-        entry = by_key[f"file{i}"]
+    for (entry,) in files:
         if entry.value in inputs:
             first = inputs[entry.value].where
             msg = f"{entry.where}: the file {entry.value} is already listed at {first}; list every file once"
             raise DuplicateNameError(msg)
         inputs[entry.value] = entry
-    allowed = dict.fromkeys(["nFiles", *(f"file{i}" for i in range(n))])
-    for entry in found:
-        if re.fullmatch(r"file(0|[1-9]\d*)", entry.key, re.ASCII) and entry.key not in allowed:
-            warn(entry.where, f"{entry.key} = {shown(entry.value)} lies beyond nFiles and is not read; remove it")
-        else:
-            known_key(entry, allowed, block=block.name)
     return list(inputs.values())
 
 
@@ -186,7 +171,7 @@ def _names(files: Sequence[MeasurementFile], *, shared: bool) -> _Names:
     """All estimates and nuisances.
 
     Raises:
-        DuplicateNameError: two files use the same name, and it is not that of a nuisance in both or not to be shared.
+        DuplicateNameError: two files use the same name, unless it is ``shared`` and a nuisance in both.
     """
     places: dict[str, str] = {}
     nuisances: dict[str, Nuisance] = {}
@@ -195,8 +180,8 @@ def _names(files: Sequence[MeasurementFile], *, shared: bool) -> _Names:
             if name in places and not (shared and name in file.nuisances and name in nuisances):
                 msg = (
                     f"{where}: {name!r} is already used at {places[name]}; every estimate and nuisance has its own name, a "
-                    "source common to two files is two nuisances with a correlation of 1; shared_names 'same' (--shared-"
-                    "names same) makes nuisances of one name so"
+                    "source common to two files is two nuisances with a correlation of 1; rename one of them, or make equal "
+                    "names one nuisance with shared_names 'same' (--shared-names same)"
                 )
                 raise DuplicateNameError(msg)
             places.setdefault(name, where)
@@ -211,7 +196,7 @@ def _read_observables(block: Block, names: _Names) -> dict[str, tuple[str, ...]]
     """Observable -> its estimates."""
     found, stray = entries(block, continued=True)
     check_stray(stray, {*names.estimates, *names.nuisances}, block=block.name)
-    observables: dict[str, dict[str, str]] = {}  # observable -> its estimates, as an ordered set
+    observables: dict[str, list[str]] = {}
     places: dict[str, str] = {}
     owner: dict[str, str] = {}
     for entry in found:
@@ -219,7 +204,7 @@ def _read_observables(block: Block, names: _Names) -> dict[str, tuple[str, ...]]
         if name in observables:
             warn(entry.where, f"observable {name!r} is continued from {places[name]}; write its estimates on one line")
         places.setdefault(name, entry.where)
-        members = observables.setdefault(name, {})
+        members = observables.setdefault(name, [])
         for estimate in summands(entry, block=block.name):
             if estimate in names.nuisances:
                 msg = f"{entry.where}: {estimate!r} in [observables] is a nuisance; list estimates only"
@@ -232,7 +217,7 @@ def _read_observables(block: Block, names: _Names) -> dict[str, tuple[str, ...]]
                 msg = f"{entry.where}: estimate {estimate!r} is already in an observable at {owner[estimate]}; keep one"
                 raise DuplicateNameError(msg)
             owner[estimate] = entry.where
-            members[estimate] = entry.where
+            members.append(estimate)
     for name, members in observables.items():
         _check_observable(name, members, names, where=places[name])
     return {name: tuple(members) for name, members in observables.items()}
@@ -264,7 +249,7 @@ def _check_observable(name: str, members: Collection[str], names: _Names, *, whe
 
 
 def _read_impacts(block: Block, names: _Names) -> dict[str, tuple[str, ...]]:
-    """Label -> nuisances, or the statistical part alone."""
+    """Label -> its nuisances, or ``stat`` alone for the statistical part."""
     found, stray = entries(block, continued=True, empty=True)
     check_stray(stray, {*names.nuisances, *names.estimates}, block=block.name)
     groups: dict[str, tuple[str, ...]] = {}
@@ -278,7 +263,7 @@ def _read_impacts(block: Block, names: _Names) -> dict[str, tuple[str, ...]]:
             continue
         for name in members:
             if name.lower() == STATISTICS:
-                msg = f"{entry.where}: {name!r} among others in [uncertainty impacts]; it is a group alone"
+                msg = f"{entry.where}: {name!r} among others in [uncertainty impacts]; make it a group of its own"
                 raise OptionError(msg)
             known_name(name, names.nuisances, kind="nuisance", where=f"{entry.where}: [uncertainty impacts]")
         groups[label] = tuple(members)
@@ -286,7 +271,7 @@ def _read_impacts(block: Block, names: _Names) -> dict[str, tuple[str, ...]]:
 
 
 def _measurement_names(files: Sequence[MeasurementFile]) -> list[str]:
-    """Stems of the files, with a number where that is taken."""
+    """Stems of the files; a number is added to a stem that is already taken."""
     names: dict[str, None] = {}
     for file in files:
         stem = file.path.stem.strip() or "measurement"
@@ -306,14 +291,6 @@ class _Item:
     line: int
     coefficient: CorrelationCoefficient
 
-    @property
-    def first(self) -> str:
-        return self.coefficient.pairs[0].first
-
-    @property
-    def second(self) -> str:
-        return self.coefficient.pairs[0].second
-
 
 def read_correlations(
     block: Block, nuisances: Mapping[str, Nuisance], estimates: Collection[str]
@@ -326,11 +303,11 @@ def read_correlations(
         estimates: names of the estimates, which cannot be correlated here.
 
     Raises:
-        FileFormatError: a line is not of the form.
+        FileFormatError: a line is not of the form ``a = (rho) b + ...``.
         UnknownNameError: a name is not that of a nuisance.
         UnderdeterminedError: a nuisance is free, so it has no prior to correlate.
         InvalidNumberError: a coefficient or an end of a range is no number.
-        RangeError: it lies outside [-1, 1].
+        RangeError: a coefficient or an end of a range lies outside [-1, 1].
     """
     found, stray = entries(block, continued=True)
     check_stray(stray, {*nuisances, *estimates}, block=block.name)
@@ -418,14 +395,14 @@ def _coefficient(inside: str, first: str, second: str, *, where: str) -> Correla
 
 def _grouped(items: list[_Item]) -> tuple[CorrelationCoefficient, ...]:
     """The coefficients; those of one line that have a range form a scan group."""
-    lines: dict[int, list[_Item]] = {}
+    lines: dict[int, list[CorrelationPair]] = {}
     for item in items:
         if item.coefficient.varied:
-            lines.setdefault(item.line, []).append(item)
+            lines.setdefault(item.line, []).extend(item.coefficient.pairs)
     labels = {
-        line: f"{together[0].first} x ({', '.join(item.second for item in together)})"
-        for line, together in lines.items()
-        if len(together) > 1
+        line: f"{pairs[0].first} x ({', '.join(pair.second for pair in pairs)})"
+        for line, pairs in lines.items()
+        if len(pairs) > 1
     }
     return tuple(
         dataclasses.replace(item.coefficient, scan_group=labels.get(item.line, "") if item.coefficient.varied else "")

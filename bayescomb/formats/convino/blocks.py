@@ -1,8 +1,8 @@
 """Blocks of Convino files: ``[name]`` to ``[end name]``, comments, includes, and ``file:line`` of every line.
 
 Text outside the blocks is free.  Inside, ``#`` starts a comment and ``#!FILE = path`` appends the lines of another file to
-the block.  A marker counts where it stands first on its line; the original program also takes one that is mentioned in a
-sentence or a comment, so such a mention is warned of where it would change what is read.
+the block.  A marker counts where it stands first on its line.  Convino also obeys a marker inside a sentence or a comment,
+so a warning says where such a mention changes what Convino reads.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,17 +26,23 @@ MEASUREMENT_BLOCKS: Final = (
     "hessian", "correlation matrix", "not fitted", "systematics", "estimates", "nuisance values",
 )  # fmt: skip
 
-# Their lines are ``key = value``, so that a marker among them can be no row of a table.
+# The lines of these blocks are ``key = value``, so that a marker among them is never a row of a table.
 ENTRY_BLOCKS: Final = (*BASE_BLOCKS, "systematics", "estimates", "nuisance values")
-# White space inside a marker does not count.
-COMPACT: Final = {"".join(name.split()): name for name in BASE_BLOCKS + MEASUREMENT_BLOCKS}
 MARKER: Final = re.compile(r"\s*\[([^\[\]]*)\](.*)", re.DOTALL)
 INCLUDE: Final = re.compile(r"#!FILE\s*(=?)([^#]*)")
 INCLUDE_MEANT: Final = re.compile(r"#\s*!\s*FILE\s*=", re.IGNORECASE)
-# Text outside the blocks that can be an entry, a row or an include.
+# Text outside the blocks that looks like an entry, a row or an include.
 MEANT: Final = re.compile(r"^[^#]*[=\d]|#!FILE")
 MAX_INCLUDES: Final = 1000
 MAX_DEPTH: Final = 50
+
+
+def _compact(text: str) -> str:
+    """Text without white space, which does not count inside a marker."""
+    return "".join(text.split())
+
+
+COMPACT: Final = {_compact(name): name for name in BASE_BLOCKS + MEASUREMENT_BLOCKS}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +55,7 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True)
 class Block:
-    """The lines of a block that hold something, those of included files last; ``where`` is its start marker."""
+    """The lines of a block that are not empty, those of included files last; ``where`` is the place of its start marker."""
 
     name: str
     where: str
@@ -57,7 +63,7 @@ class Block:
 
 
 def warn(where: str, message: str) -> None:
-    """Warn of what a file holds, on behalf of whoever called bayescomb."""
+    """Warn about the content of a file, at the line of code that called bayescomb."""
     warn_input(f"{where}: {message}")
 
 
@@ -69,7 +75,7 @@ def shown(text: str, limit: int = 60) -> str:
 def starts_block(text: str, name: str) -> bool:
     """Whether a line of the text starts the block of that name."""
     markers = (MARKER.match(line) for line in _lines(text))
-    return any(m is not None and "".join(m[1].split()) == "".join(name.split()) for m in markers)
+    return any(m is not None and _compact(m[1]) == _compact(name) for m in markers)
 
 
 def read_blocks(path: Path, *, allowed: Sequence[str], required: Collection[str]) -> dict[str, Block]:
@@ -78,11 +84,11 @@ def read_blocks(path: Path, *, allowed: Sequence[str], required: Collection[str]
     Args:
         path: the file.
         allowed: names of the blocks that this kind of file has.
-        required: those that must be there, be they empty.
+        required: names of the blocks that must be there, even if empty.
 
     Raises:
-        FileFormatError: the file cannot be read, a block is missing, not ended, misspelled or of another kind of file, or
-            an include fails.
+        FileFormatError: the file cannot be read, a block is missing, not ended, misspelled or belongs in another kind of
+            file, or an include fails.
         DuplicateNameError: a block stands twice.
     """
     reader = _Reader(allowed)
@@ -118,13 +124,13 @@ class _Reader:
 
     def take(self, where: str, raw: str) -> None:
         marker = MARKER.match(raw)
-        if marker is not None and self._is_marker("".join(marker[1].split()), marker[2].strip(), where):
+        if marker is not None and self._is_marker(_compact(marker[1]), marker[2].strip(), where):
             return
         if "[" in raw:
             self._note_mentions(where, raw)
         if self.current:
             if raw.lstrip().startswith("["):
-                msg = f"{where}: {shown(raw.strip())} inside [{self.current}]; only [end {self.current}] may begin so"
+                msg = f"{where}: {shown(raw.strip())} inside [{self.current}]; only [end {self.current}] may begin with '['"
                 raise FileFormatError(msg)
             self.found[self.current][1].append((where, raw))
             return
@@ -137,11 +143,14 @@ class _Reader:
             where, _ = self.found[self.current]
             msg = f"{where}: block [{self.current}] is not ended before the end of the file; add a line [end {self.current}]"
             raise FileFormatError(msg)
-        for name, where in self.mentions:
+        self._warn_of_mentions(self.mentions)
+
+    def _warn_of_mentions(self, mentions: Iterable[tuple[str, str]]) -> None:
+        for name, where in mentions:
             warn(where, f"the mention of [{name}] is read as text, but Convino starts the block here; reword the line")
 
     def _is_marker(self, compact: str, rest: str, where: str) -> bool:
-        """Whether a bracket at the start of a line is a marker; if so it is obeyed."""
+        """Whether a bracket at the start of a line is a marker; a marker starts or ends its block here."""
         ends = compact.startswith("end")
         name = COMPACT.get(compact.removeprefix("end"))
         if name is None:
@@ -167,13 +176,12 @@ class _Reader:
             )
             raise FileFormatError(msg)
         if name in self.found:
-            msg = f"{where}: block [{name}] stands twice, first at {self.found[name][0]}; make them one, only one is read"
+            msg = f"{where}: block [{name}] stands twice, first at {self.found[name][0]}; merge them, as only one is read"
             raise DuplicateNameError(msg)
         self.found[name] = (where, [])
         self.current = name
-        # From here on a mention no longer matters to a program that takes the first.
-        for mentioned, at in [m for m in self.mentions if m[0] == name]:
-            warn(at, f"the mention of [{mentioned}] is read as text, but Convino starts the block here; reword the line")
+        # Convino starts a block where it is mentioned first, so that later mentions do not matter.
+        self._warn_of_mentions(m for m in self.mentions if m[0] == name)
         self.mentions = [m for m in self.mentions if m[0] != name]
 
     def _end(self, name: str, where: str) -> None:
@@ -188,7 +196,7 @@ class _Reader:
         self.ended[name] = (where, len(self.outside))
 
     def _second_end(self, name: str, where: str) -> None:
-        """A block ends at its first end marker; text before a second one may belong to it."""
+        """A block ends at its first end marker; text between that and a second one may belong to the block."""
         first, position = self.ended[name]
         between = [at for at, text in self.outside[position:] if MEANT.search(text)]
         if between:
@@ -201,7 +209,7 @@ class _Reader:
 
     def _judge_unknown(self, compact: str, rest: str, where: str) -> None:
         """Text in brackets that resembles a marker may be a block with a typing error."""
-        lower = {"".join(name.split()).lower(): name for name in self.allowed}
+        lower = {_compact(name).lower(): name for name in self.allowed}
         text, found = compact.removeprefix("end"), shown(f"[{compact}]")
         close = difflib.get_close_matches(text.lower(), list(lower), n=1) if len(text) < 60 else []
         if close:
@@ -212,12 +220,13 @@ class _Reader:
             warn(where, f"unknown marker {found} is read as text; known blocks: {', '.join(self.allowed)}")
 
     def _note_mentions(self, where: str, raw: str) -> None:
-        compact = "".join(raw.split())
+        compact = _compact(raw)
         for key, name in COMPACT.items():
             if f"[{key}]" in compact and name in self.allowed and name not in self.found:
                 self.mentions.append((name, where))
-        if self.current and f"[end{''.join(self.current.split())}]" in compact:
-            if f"[end{''.join(self.current.split())}]" in compact.partition("#")[0]:
+        end = f"[end{_compact(self.current)}]"
+        if self.current and end in compact:
+            if end in compact.partition("#")[0]:
                 msg = f"{where}: [end {self.current}] stands behind other text; give it a line of its own"
                 raise FileFormatError(msg)
             warn(
@@ -233,7 +242,7 @@ class _Counter:
 
 
 def _key(path: Path) -> str:
-    """What two spellings of the same path have in common; resolve() would ask the disk, and fail on loops of links."""
+    """One spelling of a path; ``resolve`` would read the disk, and fail on loops of links."""
     return os.path.normpath(path)
 
 
@@ -244,7 +253,7 @@ def _expand(path: Path, raw_lines: list[tuple[str, str]], *, counter: _Counter, 
         data, _, comment = raw.partition("#")
         text = data.strip()
         if text:
-            if not "".join(text.split()).isprintable():
+            if not _compact(text).isprintable():
                 msg = f"{where}: {shown(text)} holds characters that cannot be printed; type the line anew"
                 raise FileFormatError(msg)
             lines.append(Line(where=where, text=text))
@@ -261,7 +270,7 @@ def _include_of(where: str, raw: str) -> str:
     """The file that a line includes, empty if none.
 
     Raises:
-        FileFormatError: no file is named.
+        FileFormatError: the include names no file.
     """
     include = INCLUDE.search(raw)
     if include is None:
@@ -285,7 +294,7 @@ def _included(where: str, path: Path, *, counter: _Counter, above: tuple[str, ..
         msg = f"{where}: {path} includes itself, directly or through others; remove one of the includes"
         raise FileFormatError(msg)
     if counter.files > MAX_INCLUDES or len(above) > MAX_DEPTH:
-        msg = f"{where}: more than {MAX_INCLUDES} files, or {MAX_DEPTH} inside each other, are included; put them together"
+        msg = f"{where}: more than {MAX_INCLUDES} files, or {MAX_DEPTH} inside each other, are included; merge them"
         raise FileFormatError(msg)
     with located(where):
         raw_lines = [(f"{path}:{number}", raw) for number, raw in enumerate(_lines(read_text(path)), 1)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,10 +20,10 @@ __all__ = [
     "cells",
     "check_name",
     "check_stray",
-    "count",
     "entries",
     "flag",
     "known_key",
+    "numbered",
     "shift",
     "summands",
     "unfinished",
@@ -99,7 +99,7 @@ def check_stray(lines: Iterable[Line], known: Collection[str], *, block: str, ke
         keys: regular expression of the keys of the block.
 
     Raises:
-        FileFormatError: a line names something, so that a number would be lost with it.
+        FileFormatError: a line names something, so that a number would be lost.
     """
     for line in lines:
         words = [word.strip(".!?'\"") for word in WORD.findall(line.text)]
@@ -130,11 +130,56 @@ def unique(found: Iterable[Entry], *, block: str) -> dict[str, Entry]:
     return by_key
 
 
-def known_key(entry: Entry, keys: Collection[str], *, block: str) -> bool:
-    """Whether a key is known; another one gives a warning.
+def numbered(
+    block: Block, *, size_key: str, keys: Sequence[str], known: Collection[str]
+) -> tuple[list[list[Entry]], list[Entry]]:
+    """The entries ``key0``, ``key1``, ... of a block, whose number is the value of another key.
+
+    Args:
+        block: the block.
+        size_key: key of the number of rows.
+        keys: the keys of a row, without its number.
+        known: names that the model has.
+
+    Returns:
+        Each row, with its entries in the order of the keys, and the entries of rows beyond that number, which are not read.
 
     Raises:
-        UnknownNameError: it is like one of them, so it is a slip that would lose a value.
+        FileFormatError: the number of rows or an entry is missing, or a line that is not ``name = value`` names something.
+        DuplicateNameError: a key stands twice.
+        InvalidNumberError: the number of rows is no whole number above 0.
+        UnknownNameError: a key resembles a known one.
+    """
+    found, stray = entries(block)
+    alternatives = "|".join(keys)
+    check_stray(stray, known, block=block.name, keys=rf"{size_key}|({alternatives})\d+")
+    by_key = unique(found, block=block.name)
+    if size_key not in by_key:
+        msg = f"{block.where}: no {size_key} in [{block.name}]; add '{size_key} = N'"
+        raise FileFormatError(msg)
+    size = by_key[size_key]
+    n = count(without_semicolon(size), where=f"{size.where}: {size_key}")
+    needed = [[f"{key}{i}" for key in keys] for i in range(n)]
+    for key in (key for row in needed for key in row):
+        if key not in by_key:
+            msg = f"{size.where}: {size_key} = {n} but no {key} in [{block.name}]; add it or correct {size_key}"
+            raise FileFormatError(msg)
+    allowed = dict.fromkeys([size_key, *(key for row in needed for key in row)])
+    beyond = []
+    for entry in found:
+        if entry.key not in allowed and re.fullmatch(rf"({alternatives})(0|[1-9]\d*)", entry.key, re.ASCII):
+            beyond.append(entry)
+            warn(entry.where, f"{entry.key} = {shown(entry.value)} lies beyond {size_key} and is not read; remove it")
+        else:
+            known_key(entry, allowed, block=block.name)
+    return [[by_key[key] for key in row] for row in needed], beyond
+
+
+def known_key(entry: Entry, keys: Collection[str], *, block: str) -> bool:
+    """Whether a key is known; an unknown one gives a warning.
+
+    Raises:
+        UnknownNameError: the key resembles a known one, so that a typing error would lose its value.
     """
     if entry.key in keys:
         return True
@@ -148,7 +193,7 @@ def known_key(entry: Entry, keys: Collection[str], *, block: str) -> bool:
 
 
 def without_semicolon(entry: Entry) -> str:
-    """The value of an entry without the semicolon that people put behind it."""
+    """The value of an entry without a semicolon at its end."""
     if not entry.value.endswith(";"):
         return entry.value
     warn(entry.where, f"the semicolon behind {shown(entry.value)} is not needed; remove it")
@@ -159,7 +204,7 @@ def summands(entry: Entry, *, block: str) -> list[str]:
     """``a + b + c`` as a list.
 
     Raises:
-        FileFormatError: there is a second ``=`` that means something, or nothing to sum.
+        FileFormatError: there is a second ``=`` other than ``= absolute``, or nothing to sum.
     """
     text, sign, kind = (part.strip() for part in entry.value.partition("="))
     if sign:
@@ -190,10 +235,10 @@ def cells(line: Line) -> list[str]:
 
 
 def check_name(name: str, *, kind: str, where: str) -> str:
-    """The name itself if it can be one in these files.
+    """The name, if these files can hold it.
 
     Raises:
-        UnknownNameError: it holds a reserved character or white space, is a number, too long, or the word ``stat``.
+        UnknownNameError: the name holds a reserved character or white space, or is empty, a number, too long or ``stat``.
     """
     reserved = [c for c in name if c in RESERVED or c.isspace()]
     if reserved or not name or not name.isprintable() or len(name) > LONGEST or NUMBER.fullmatch(name):
@@ -237,7 +282,7 @@ def shift(text: str, *, where: str) -> tuple[float, float]:
     The files state them as ``(u d)`` with both signs written, or as the single number u = -d.
 
     Raises:
-        InvalidNumberError: it is neither form, or not finite.
+        InvalidNumberError: the text has neither form, or a number is not finite.
 
     Examples:
         >>> shift("(+5-3)", where="row 1"), shift("6.1", where="row 1")
@@ -272,7 +317,7 @@ def flag(text: str, *, where: str) -> bool:
     """``true`` or ``false``.
 
     Raises:
-        OptionError: it is neither; other capitals would be read as false by Convino.
+        OptionError: the text is neither; Convino reads ``True`` as false.
     """
     if text not in {"true", "false"}:
         hint = (

@@ -15,15 +15,16 @@ import numpy as np
 from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_covariance, frozen_array, located
 from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidMatrixError, InvalidNumberError
+from bayescomb.base.numerics import asymmetric_entry, unit_diagonal
 from bayescomb.formats.convino.blocks import Block, warn
 from bayescomb.formats.convino.entries import bracketed, cells, check_name, value
 from bayescomb.formats.matrices import definite_information
 
 __all__ = ["Matrix", "read_matrix"]
 
-# A matrix that was printed as a square and rounded may differ this much across its diagonal, on the scale of that.
+# An entry of a rounded square may differ from its mirror entry by this much, with the diagonal scaled to 1.
 ROUNDING: Final = 1e-6
-# A diagonal of a correlation matrix that was rounded or truncated.
+# A rounded or truncated diagonal of a correlation matrix may differ from 1 by this much.
 DIAGONAL_ROUNDING: Final = 0.01
 
 
@@ -59,7 +60,7 @@ def read_matrix(blocks: Mapping[str, Block]) -> Matrix | None:
         FileFormatError: both are filled, or a row has the wrong form.
         DuplicateNameError: a row stands twice.
         InvalidNumberError: an entry is no number, or an uncertainty not above 0.
-        InvalidMatrixError: the matrix is not symmetric or not positive definite, or no correlation matrix.
+        InvalidMatrixError: the matrix is not symmetric or not positive definite, or correlations lie outside [-1, 1].
     """
     filled = [blocks[name] for name in ("hessian", "correlation matrix") if name in blocks and blocks[name].lines]
     if not filled:
@@ -129,19 +130,19 @@ def _symmetric(rows: Sequence[_Row], block: Block) -> FloatArray:
     lower = np.tril(matrix)
     full = lower + np.tril(lower, -1).T
     if square:
-        _check_symmetric(matrix, full, rows)
+        _check_symmetric(matrix, rows)
     return frozen_array(full)
 
 
-def _check_symmetric(matrix: FloatArray, full: FloatArray, rows: Sequence[_Row]) -> None:
-    scale = np.sqrt(np.diag(matrix))
-    difference = np.triu(np.abs(matrix - full)) / scale / scale[:, None]
-    i, j = (int(k) for k in np.unravel_index(difference.argmax(), difference.shape))
-    if difference[i, j] == 0:
+def _check_symmetric(matrix: FloatArray, rows: Sequence[_Row]) -> None:
+    scaled, _ = unit_diagonal(matrix)
+    worst = asymmetric_entry(scaled, tolerance=0.0)
+    if worst is None:
         return
+    i, j = worst
     upper, lower = (float(entry) for entry in (matrix[i, j], matrix[j, i]))
     found = f"({rows[i].name}, {rows[j].name}) is {upper!r} and ({rows[j].name}, {rows[i].name}) is {lower!r}"
-    if difference[i, j] > ROUNDING:
+    if abs(scaled[i, j] - scaled[j, i]) > ROUNDING:
         msg = f"{rows[i].where}: not symmetric, {found}; correct the typing error or leave the lower triangle alone"
         raise InvalidMatrixError(msg)
     warn(rows[i].where, f"{found}, the lower triangle is taken; leave out the upper one")

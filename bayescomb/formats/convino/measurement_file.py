@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,13 +22,11 @@ from bayescomb.base.errors import (
 from bayescomb.formats.convino.blocks import MEASUREMENT_BLOCKS, Block, Line, read_blocks, shown, warn
 from bayescomb.formats.convino.entries import (
     STATISTICS,
-    Entry,
     cells,
     check_name,
     check_stray,
-    count,
     entries,
-    known_key,
+    numbered,
     shift,
     unique,
     value,
@@ -41,12 +38,11 @@ from bayescomb.inputs.measurements import Estimate, FittedInput, Measurement, Nu
 __all__ = ["MeasurementFile", "NotFitted", "read_measurement", "read_not_fitted"]
 
 FREE: Final = "free"
-ESTIMATE_KEYS: Final = r"n_estimates|(name|value)_\d+"
 
 
 @dataclass(frozen=True, kw_only=True)
 class MeasurementFile:
-    """What a measurement file says; it becomes a measurement once the observables are known.
+    """The content of a measurement file, which becomes a measurement once the observables are known.
 
     Attributes:
         path: the file.
@@ -74,16 +70,18 @@ class MeasurementFile:
         Args:
             name: its name.
             observables: estimate -> observable -> coefficient, for every estimate.
-            experiment: collaboration, of which these files say nothing.
+            experiment: collaboration, which these files do not state.
 
         Raises:
-            InvalidNumberError: a relative or lognormal response does not fit the measured value, or an estimate has no
+            InvalidNumberError: a relative or lognormal response does not suit the measured value, or an estimate has no
                 observable with a coefficient other than 0.
         """
         fitted = [n for n in (self.matrix.rows if self.matrix else ()) if n not in self.values]
         external = self.table.nuisances if self.table else ()
-        shifts = [[self.table.shifts[e, n] if self.table else (0.0, 0.0) for n in external] for e in self.values]
-        both = np.array(shifts, dtype=float).reshape(len(self.values), len(external), 2)
+        shifts = self.table.shifts if self.table else {}
+        both = np.array([[shifts[e, n] for n in external] for e in self.values], dtype=float).reshape(
+            len(self.values), len(external), 2
+        )
         fit, covariance = None, None
         if self.matrix is not None:
             position = {row: i for i, row in enumerate(self.matrix.rows)}
@@ -118,7 +116,7 @@ def read_measurement(path: Path) -> MeasurementFile:
     """
     blocks = read_blocks(path, allowed=MEASUREMENT_BLOCKS, required=("estimates",))
     if "systematics" not in blocks:
-        warn(f"{path}", "block [systematics] is missing, so that every nuisance counts as absolute; add it, be it empty")
+        warn(f"{path}", "block [systematics] is missing, so that every nuisance counts as absolute; add it, even if empty")
     matrix = read_matrix(blocks)
     has_table = "not fitted" in blocks and blocks["not fitted"].lines
     table = read_not_fitted(blocks["not fitted"]) if has_table else None
@@ -133,9 +131,7 @@ def read_measurement(path: Path) -> MeasurementFile:
     for name, where in external.items():
         if name in fitted or name in values:
             first = fitted.get(name) or places[name]
-            msg = (
-                f"{where}: column {name!r} of [not fitted] has the name of another nuisance or estimate, {first}; rename one"
-            )
+            msg = f"{where}: column {name!r} of [not fitted] has a name that is already used at {first}; rename one of them"
             raise DuplicateNameError(msg)
     types = _read_systematics(blocks["systematics"], fitted | external) if "systematics" in blocks else {}
     nuisances = {}
@@ -157,22 +153,10 @@ def read_measurement(path: Path) -> MeasurementFile:
 
 def _read_estimates(block: Block, candidates: Set[str]) -> tuple[dict[str, float], dict[str, str]]:
     """Value and place of every estimate."""
-    found, stray = entries(block)
-    check_stray(stray, candidates, block=block.name, keys=ESTIMATE_KEYS)
-    by_key = unique(found, block=block.name)
-    if "n_estimates" not in by_key:
-        msg = f"{block.where}: no n_estimates in [estimates]; add 'n_estimates = N'"
-        raise FileFormatError(msg)
-    size = by_key["n_estimates"]
-    n = count(without_semicolon(size), where=f"{size.where}: n_estimates")
+    rows, beyond = numbered(block, size_key="n_estimates", keys=("name_", "value_"), known=candidates)
     values: dict[str, float] = {}
     places: dict[str, str] = {}
-    for i in range(n):
-        for key in (f"name_{i}", f"value_{i}"):
-            if key not in by_key:
-                msg = f"{size.where}: n_estimates = {n} but no {key} in [estimates]; add it or correct n_estimates"
-                raise FileFormatError(msg)
-        name_entry, value_entry = by_key[f"name_{i}"], by_key[f"value_{i}"]
+    for name_entry, value_entry in rows:
         name = check_name(without_semicolon(name_entry), kind="an estimate", where=name_entry.where)
         if name in values:
             msg = (
@@ -181,26 +165,15 @@ def _read_estimates(block: Block, candidates: Set[str]) -> tuple[dict[str, float
             raise DuplicateNameError(msg)
         places[name] = name_entry.where
         values[name] = value(without_semicolon(value_entry), where=f"{value_entry.where}: {value_entry.key}")
-    allowed = dict.fromkeys(["n_estimates", *(f"{key}_{i}" for i in range(n) for key in ("name", "value"))])
-    for entry in found:
-        _check_extra(entry, allowed, candidates, values)
+    for entry in beyond:
+        name = entry.value.rstrip("; \t")
+        if entry.key.startswith("name_") and name in candidates and name not in values:
+            msg = (
+                f"{entry.where}: {entry.key} = {name} lies beyond n_estimates, so that {name!r}, which has a row, would "
+                "not be read as an estimate; correct n_estimates or remove the row"
+            )
+            raise FileFormatError(msg)
     return values, places
-
-
-def _check_extra(entry: Entry, allowed: Collection[str], candidates: Set[str], values: Mapping[str, float]) -> None:
-    """An entry beyond the number of estimates is not read; its name must not be used elsewhere."""
-    extra = re.fullmatch(r"(name|value)_(0|[1-9]\d*)", entry.key, re.ASCII)
-    if extra is None or entry.key in allowed:
-        known_key(entry, allowed, block="estimates")
-        return
-    name = entry.value.rstrip("; \t")
-    if extra[1] == "name" and name in candidates and name not in values:
-        msg = (
-            f"{entry.where}: {entry.key} = {name} lies beyond n_estimates, so that {name!r}, which has a row, would "
-            "not be read as an estimate; correct n_estimates or remove the row"
-        )
-        raise FileFormatError(msg)
-    warn(entry.where, f"{entry.key} = {shown(entry.value)} lies beyond n_estimates and is not read; remove it")
 
 
 def _check_rows(
@@ -233,7 +206,7 @@ def _check_rows(
 
 
 def _read_systematics(block: Block, nuisances: Collection[str]) -> dict[str, tuple[bool, ResponseForm]]:
-    """Whether it is free, and its response, for every nuisance that is listed."""
+    """Nuisance -> whether it is free, and its response, for every nuisance that is listed."""
     found, stray = entries(block)
     check_stray(stray, nuisances, block=block.name)
     types = {}
@@ -292,7 +265,7 @@ def read_not_fitted(block: Block) -> NotFitted:
     Raises:
         FileFormatError: there are no rows, or one has too few or too many cells.
         DuplicateNameError: a row or column stands twice.
-        UnknownNameError: a name cannot be one.
+        UnknownNameError: the files cannot hold the name of a column.
         InvalidNumberError: a cell is neither a number nor ``(+a-b)``.
     """
     header, *lines = block.lines

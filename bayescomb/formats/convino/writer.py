@@ -1,10 +1,10 @@
-"""Writer of Convino files, whose result :func:`.load_convino` reads as an equal combination.
+"""Writer of Convino files, which :func:`.load_convino` reads back as an equal combination.
 
 Titles, units, experiments, sources and provenance have no place in these files and are left out, and so are the names of
 coefficients; everything else that they cannot hold is refused.  A non-diagonal statistical covariance is written as its
-inverse, a ``[hessian]`` of the estimates alone, which means the same.  Only the assumption set in force is written.
-Predictions are left out with a warning, and refused where a mass is extracted with them, which is another fit.  Numbers are
-written to the last digit.
+inverse, a ``[hessian]`` of the estimates alone, which has the same likelihood.  Only the assumption set in force is written.
+Predictions are left out with a warning; an extraction in force, which is another fit, is refused.  Numbers are written in
+full precision.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import numpy as np
 
@@ -28,7 +28,7 @@ from bayescomb.inputs.measurements import Measurement, Nuisance
 __all__ = ["correlation_lines", "number_text", "shift_text", "write_convino"]
 
 SUFFIX: Final = ".txt"
-# Settings that the files have no word for -> the value that reading them gives.
+# Settings that these files cannot state -> the value that their reader sets.
 SETTINGS: Final = {"treatment": "nuisance", "repair": "none", "chi2": "neyman", "nuisance_values": "used"}
 
 
@@ -44,7 +44,7 @@ def write_convino(combination: Combination, folder: str | Path, *, name: str = "
         The base file.
 
     Raises:
-        OptionError: the files cannot hold something that changes a number, or a name.
+        OptionError: the files cannot hold a name, or something that changes a result.
         OutputError: a file cannot be written.
 
     Warns:
@@ -89,51 +89,41 @@ def _write(folder: Path, texts: dict[str, str], *, last: str) -> None:
         pass  # nothing to check
 
 
+def _refuse(what: str, remedy: str) -> NoReturn:
+    msg = f"{what} cannot be written to Convino files{remedy}"
+    raise OptionError(msg)
+
+
 def _check_expressible(combination: Combination) -> None:
     for key, allowed in SETTINGS.items():
         found = getattr(combination, key)
         if found != allowed:
-            msg = f"{key} {found!r} cannot be written to Convino files, only {allowed!r}; change it first"
-            raise OptionError(msg)
+            _refuse(f"{key} {found!r}", f", only {allowed!r}; change it first")
     if combination.nonnegative:
-        msg = (
-            f"{', '.join(combination.nonnegative)}: that these cannot be negative cannot be written to Convino files; take "
-            "it out first, with_nonnegative(()), and give --nonnegative to what reads them"
-        )
-        raise OptionError(msg)
+        remedy = "; remove them first, with_nonnegative(()), and give --nonnegative to the command that reads the files"
+        _refuse(f"{', '.join(combination.nonnegative)}: the bounds at 0", remedy)
     if combination.parameters or combination.functions:
         quantities = [p.name for p in combination.parameters] + [o.name for o in combination.functions]
         names = ", ".join(map(repr, quantities))
-        msg = f"parameters and formulas, {names}, cannot be written to Convino files; use a model.toml"
-        raise OptionError(msg)
+        _refuse(f"parameters and formulas, {names},", "; use a model.toml")
     if combination.errors_on_errors:
         uncertain = ", ".join(combination.errors_on_errors)
-        msg = f"uncertain sizes of {uncertain} cannot be written to Convino files; take them out first"
-        raise OptionError(msg)
+        _refuse(f"uncertain sizes of {uncertain}", "; take them out first")
     if combination.extraction:
-        msg = (
-            f"extraction {combination.extraction!r} cannot be written to Convino files, which combine the observables; take "
-            "it out of force first, with_extraction('')"
-        )
-        raise OptionError(msg)
+        remedy = ", which combine the observables; take it out of force first, with_extraction('')"
+        _refuse(f"extraction {combination.extraction!r}", remedy)
     for observable in combination.observables:
         if not observable.spectator:
             _name(observable.name, kind="an observable")
     for estimate in combination.estimates:
         if estimate.likelihood is not None:
-            msg = (
-                f"estimate {estimate.name!r}: a likelihood table cannot be written to Convino files, which hold Gaussian "
-                "inputs; use a model.toml"
-            )
-            raise OptionError(msg)
+            remedy = ", which hold Gaussian inputs; use a model.toml"
+            _refuse(f"estimate {estimate.name!r}: a likelihood table", remedy)
         _name(estimate.name, kind="an estimate")
         factors = {o: factor for o, factor in estimate.observables.items() if factor}
         if list(factors.values()) != [1.0]:
-            msg = (
-                f"estimate {estimate.name!r}: the map {factors} to the observables cannot be written to Convino files, only "
-                "one observable with the factor 1; use a model.toml"
-            )
-            raise OptionError(msg)
+            remedy = ", only one observable with the factor 1; use a model.toml"
+            _refuse(f"estimate {estimate.name!r}: the map {factors} to the observables", remedy)
     for nuisance in combination.nuisances:
         _name(nuisance.name, kind="a nuisance")
     for measurement in combination.measurements:
@@ -147,8 +137,7 @@ def _check_expressible(combination: Combination) -> None:
                 raise OptionError(msg)
     for label in combination.impact_groups:
         if any(c in label for c in "=#[]") or label != " ".join(label.split()):
-            msg = f"impact group {label!r} cannot be written to Convino files, it holds '=', '#', brackets or two blanks"
-            raise OptionError(msg)
+            _refuse(f"impact group {label!r}", ", it holds '=', '#', brackets or two blanks; rename it")
 
 
 def _name(name: str, *, kind: str) -> str:
@@ -159,10 +148,10 @@ def _name(name: str, *, kind: str) -> str:
 
 
 def file_name(name: str, *, kind: str) -> str:
-    """The name of a file whose stem is that of the combination or measurement.
+    """Name of the file of a combination or measurement.
 
     Raises:
-        OptionError: Convino, or a file, cannot have such a name.
+        OptionError: neither Convino nor the file system can hold the name.
     """
     _name(name, kind=kind)
     if any(c in name for c in "/\\") or name.startswith(".") or Path(f"{name}{SUFFIX}").stem != name:
@@ -207,11 +196,8 @@ def _measurement_text(measurement: Measurement) -> str:
         blocks["hessian"] = _triangle(names, measurement.fit.information)
     elif covariance is not None and not diagonal:
         if measurement.statistical_spectrum[2].any():
-            msg = (
-                f"measurement {measurement.name!r}: a singular statistical covariance cannot be written to Convino files, "
-                "which hold its inverse; use a model.toml"
-            )
-            raise OptionError(msg)
+            what = f"measurement {measurement.name!r}: a singular statistical covariance"
+            _refuse(what, ", which hold its inverse; use a model.toml")
         information = np.linalg.inv(covariance)
         blocks["hessian"] = _triangle(estimates, (information + information.T) / 2)
     if measurement.nuisances or diagonal:
@@ -264,7 +250,7 @@ def _type(nuisance: Nuisance) -> str:
 
 
 def correlation_lines(assumptions: AssumptionSet) -> list[str]:
-    """The lines, in the order of the coefficients, those of a scan group where its first stands; blocks come last.
+    """The lines in the order of the coefficients, a scan group at the place of its first member, blocks last.
 
     Raises:
         OptionError: a coefficient with a range has several pairs or a prior that is not uniform, or the members of a scan
@@ -292,14 +278,10 @@ def correlation_lines(assumptions: AssumptionSet) -> list[str]:
 def _check_range(coefficient: CorrelationCoefficient) -> None:
     where = f"coefficient {coefficient.name!r}"
     if coefficient.prior != "uniform":
-        msg = f"{where}: a {coefficient.prior} prior cannot be written to Convino files, only a uniform one; change it first"
-        raise OptionError(msg)
+        _refuse(f"{where}: a {coefficient.prior} prior", ", only a uniform one; change it first")
     if len(coefficient.pairs) != 1:
-        msg = (
-            f"{where}: one prior for its {len(coefficient.pairs)} pairs cannot be written to Convino files, where every "
-            "pair has its own; split it or remove its range"
-        )
-        raise OptionError(msg)
+        remedy = ", where every pair has its own; split it or remove its range"
+        _refuse(f"{where}: one prior for its {len(coefficient.pairs)} pairs", remedy)
 
 
 def _together(members: Sequence[CorrelationCoefficient]) -> str:
@@ -310,7 +292,7 @@ def _together(members: Sequence[CorrelationCoefficient]) -> str:
         names = ", ".join(repr(member.name) for member in members)
         msg = (
             f"scan group {members[0].scan_group!r} of {names}: its pairs have no nuisance in common, so no line of a "
-            "Convino file holds them; scan them alone"
+            "Convino file can hold them; scan each alone"
         )
         raise OptionError(msg)
     first = common[0]
@@ -349,13 +331,12 @@ def number_text(number: float, *, where: str) -> str:
     """The shortest text that reads as the number.
 
     Raises:
-        OptionError: its size is one that reading refuses.
+        OptionError: the readers refuse a number of this size.
     """
     number = float(number)
     if number != 0 and not 1 / LARGEST <= abs(number) <= LARGEST:
         allowed = f"0 and sizes from {1 / LARGEST:g} to {LARGEST:g}"
-        msg = f"{where}: {number!r} cannot be written to Convino files, allowed are {allowed}; use other units"
-        raise OptionError(msg)
+        _refuse(f"{where}: {number!r}", f", allowed are {allowed}; use other units")
     return repr(number)
 
 
@@ -363,7 +344,7 @@ def shift_text(up: float, down: float, *, where: str) -> str:
     """Shifts of a published value at +1 and -1 sigma as the files state them, without exponents in brackets.
 
     Raises:
-        OptionError: their size is one that reading refuses.
+        OptionError: the readers refuse numbers of this size.
 
     Examples:
         >>> shift_text(5.0, -3.0, where="row 1"), shift_text(6.1, -6.1, where="row 1")

@@ -1,4 +1,4 @@
-"""What is said of a key: its kind, its meaning and an example."""
+"""The declaration of a key: its kind, its meaning and an example."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class Key:
 
     Attributes:
         name: of the key.
-        kind: what stands behind the equals sign; several where it may be one or the other.
-        text: what it means, one sentence.
+        kind: what stands behind the equals sign; several kinds if each of them is allowed.
+        text: meaning, one sentence.
         example: a line of TOML, or several.
-        required: it must be there.
-        default: what holds where it is not there, if that is one value.
-        choices: the words that are allowed.
-        foreign: it names files of another program that hold whole measurements.
+        required: whether the key must be there.
+        default: what applies without the key, if that is one value.
+        choices: allowed words; empty if any text is allowed.
+        foreign: the key names files of another program that hold whole measurements.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Key:
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
-        """All of them."""
+        """All allowed kinds."""
         return (self.kind,) if isinstance(self.kind, Kind) else self.kind
 
 
@@ -63,7 +63,7 @@ class Table:
     Attributes:
         text: what it holds, one sentence.
         own: its keys in the order in which people write them.
-        others: what further keys are, which are names of the author's; empty if there are none.
+        others: what further keys mean, whose names the author chooses; empty if there are none.
     """
 
     text: str
@@ -77,7 +77,7 @@ class Table:
 
     @property
     def required(self) -> tuple[str, ...]:
-        """Names of those that must be there."""
+        """Names of the keys that must be there."""
         return tuple(key.name for key in self.own if key.required)
 
     def key(self, name: str) -> Key:

@@ -45,7 +45,7 @@ def reference_text(key: str = "") -> str:
     Examples:
         >>> print(reference_text("assumption_sets.coefficients.high"))
         assumption_sets.coefficients.high: number
-          upper end of both
+          upper end of the scan and of the prior
         <BLANKLINE>
           high = 1.0
     """

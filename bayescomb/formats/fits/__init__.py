@@ -1,9 +1,9 @@
-"""Fits of other programs as inputs: one file a program, all through :meth:`bayescomb.Measurement.from_fit`.
+"""Fits of other programs as inputs: one file per program, all through :meth:`bayescomb.Measurement.from_fit`.
 
 Imports inputs, base and what all formats share; no program is imported before its file is read.  Start at minuit.
 
-What is neither a result nor free is a nuisance with a constraint term in the fit.  Which parameters have one, and of which
-width, matters for those alone that another input shares: for all others the prior that is taken off is put back.
+A parameter that is neither a result nor free is a nuisance with a constraint term in the fit.  The width of that term only
+matters for a nuisance that another input shares; for all others the prior that is removed is added again.
 
 Examples:
     >>> import bayescomb as bc

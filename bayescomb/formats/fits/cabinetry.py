@@ -20,17 +20,17 @@ def from_cabinetry(
     """``FitResults`` of cabinetry as an input.
 
     Args:
-        name: of the measurement.
+        name: name of the measurement.
         experiment: collaboration.
-        fit: of ``cabinetry.fit.fit``; labels, values, uncertainties and correlations are used.
+        fit: result of ``cabinetry.fit.fit``; labels, values, uncertainties and correlations are used.
         results: as :meth:`bayescomb.Measurement.from_fit` takes them.
         model: the ``pyhf.Model`` that was fitted, which knows the constraint terms (:func:`bayescomb.fits.from_pyhf`);
             without it parameters that are neither results nor ``free`` count as nuisances with a prior N(0, 1).
-        options: ``free``, ``left_out``, ``priors`` and ``pulls``, as there.
+        options: ``free``, ``left_out``, ``priors`` and ``pulls`` of ``from_fit``.
 
     Raises:
         InvalidMatrixError: the model is not the one that was fitted.
-        Other bayescomb errors: as from there.
+        Other bayescomb errors: as of ``from_fit``.
 
     Examples:
         >>> import cabinetry

@@ -1,4 +1,4 @@
-"""A covariance in a CSV table, as any program can write it."""
+"""A fit in a CSV table, which any program can write."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ def from_csv(name: str, experiment: str = "", *, path: str | Path, results: Resu
         sigma,832,900,
         jes,0.4,12,0.64
 
-    With a further column ``uncertainty`` these are correlations.
+    If there is a column ``uncertainty``, the matrix holds correlations.
 
     Args:
-        name: of the measurement.
+        name: name of the measurement.
         experiment: collaboration.
         path: the table.
         results: as :meth:`bayescomb.Measurement.from_fit` takes them.
-        options: ``free``, ``left_out``, ``priors`` and ``pulls``, as there.
+        options: ``free``, ``left_out``, ``priors`` and ``pulls`` of ``from_fit``.
 
     Raises:
         FileFormatError: the file is absent or malformed.
-        Other bayescomb errors: as from there, with the place in the file.
+        Other bayescomb errors: as of ``from_fit``, with the place in the file.
 
     Examples:
         >>> import pathlib, tempfile
@@ -53,11 +53,11 @@ def from_csv(name: str, experiment: str = "", *, path: str | Path, results: Resu
 
 
 def read_csv(path: Path) -> WrittenFit:
-    """What the table says.
+    """Read the table of :func:`from_csv`.
 
     Raises:
-        InvalidNumberError: an uncertainty is below 0.
-        InvalidMatrixError: correlations are none.
+        InvalidNumberError: an uncertainty is negative.
+        InvalidMatrixError: the matrix of a table with uncertainties is no correlation matrix.
         FileFormatError: the file is absent or malformed.
     """
     header, _ = read_table(path, required=("value",), labelled=True)
@@ -67,7 +67,7 @@ def read_csv(path: Path) -> WrittenFit:
     if sizes:
         errors = np.array([row.number("uncertainty") for row in matrix.rows])
         if (errors < 0).any():
-            msg = f"{path}, column 'uncertainty': {errors.min():g} found, it is not below 0; correct it"
+            msg = f"{path}, column 'uncertainty': {errors.min():g} found, it must not be negative; correct it"
             raise InvalidNumberError(msg)
         with located(str(path)):
             rho = check_correlation(matrix.values, names=matrix.names, where="correlation matrix")

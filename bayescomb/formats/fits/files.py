@@ -1,4 +1,4 @@
-"""Fits in files, chosen by their endings: what ``fit`` in an entry of ``[[measurements]]`` of a model file names.
+"""Fits in files, as the key ``fit`` in ``[[measurements]]`` of a model file names them; the ending chooses the reader.
 
 ``FILE`` or ``FILE:OBJECT``: ``.root`` holds a RooFitResult, ``.txt`` is TRExFitter's text, ``.csv`` a covariance, and
 ``.nc`` a posterior of PyMC or ArviZ.
@@ -43,15 +43,15 @@ def from_file(name: str, experiment: str = "", *, file: str, folder: Path, **opt
     """The fit that a file holds.
 
     Args:
-        name: of the measurement.
+        name: name of the measurement.
         experiment: collaboration.
         file: ``FILE``, or ``FILE:OBJECT`` for an object in a ROOT file.
-        folder: where the path starts.
-        options: ``results`` and whatever else :meth:`bayescomb.Measurement.from_fit` takes.
+        folder: folder that the path is relative to.
+        options: ``results`` and other arguments of :meth:`bayescomb.Measurement.from_fit`.
 
     Raises:
-        OptionError: the ending names no kind of fit, or an object is named where there are none.
-        Other bayescomb errors: as from the reader of the file.
+        OptionError: no reader has the ending, or an object is named in a file that is not of ROOT.
+        Other bayescomb errors: as of the reader of the file.
     """
     path, _, item = file.partition(":")
     suffix = Path(path).suffix.lower()
@@ -62,7 +62,7 @@ def from_file(name: str, experiment: str = "", *, file: str, folder: Path, **opt
         )
         raise OptionError(msg)
     if item and suffix != ".root":
-        msg = f"fit = {file!r} found; an object {item!r} is named for ROOT files only"
+        msg = f"fit = {file!r} found; an object {item!r} is allowed for a ROOT file only, leave it out"
         raise OptionError(msg)
     if item:
         options["fit"] = item

@@ -14,18 +14,18 @@ __all__ = ["from_minuit"]
 
 
 def from_minuit(name: str, experiment: str = "", *, minuit: Any, results: Results, **options: Any) -> Measurement:
-    """A minimised ``iminuit.Minuit`` as an input; parameters that it held fixed are left out.
+    """A minimised ``iminuit.Minuit`` as an input; fixed parameters are left out.
 
     Args:
-        name: of the measurement.
+        name: name of the measurement.
         experiment: collaboration.
-        minuit: with a valid minimum and a covariance.
+        minuit: the object, with a valid minimum and a covariance.
         results: as :meth:`bayescomb.Measurement.from_fit` takes them.
-        options: ``free``, ``left_out``, ``priors`` and ``pulls``, as there.
+        options: ``free``, ``left_out``, ``priors`` and ``pulls`` of ``from_fit``.
 
     Raises:
         FitError: there is no valid minimum or no covariance.
-        Other bayescomb errors: as from there.
+        Other bayescomb errors: as of ``from_fit``.
 
     Warns:
         InputWarning: the covariance is not that of ``hesse()``.
@@ -40,7 +40,7 @@ def from_minuit(name: str, experiment: str = "", *, minuit: Any, results: Result
     """
     where = f"fit {name!r}"
     if not minuit.valid or minuit.covariance is None:
-        msg = f"{where}: Minuit has no valid minimum with a covariance; call migrad() and hesse(), and see what they say"
+        msg = f"{where}: Minuit has no valid minimum with a covariance; call migrad() and hesse(), and check their messages"
         raise FitError(msg)
     if not minuit.accurate:
         warn_input(f"{where}: the covariance of Minuit is approximate; call hesse() after migrad()")

@@ -1,4 +1,4 @@
-"""PyMC and ArviZ: mean and covariance of a posterior, with a test of how Gaussian it is."""
+"""PyMC and ArviZ: mean and covariance of a posterior, with a test that the posterior is Gaussian."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ __all__ = ["Gaussianity", "from_posterior", "gaussianity"]
 # A skewness s is a distance of about s/2 standard deviations between mean and mode.
 SKEWNESS: Final = 0.2
 KURTOSIS: Final = 0.5
-# Standard errors by which a moment must exceed these.
+# A moment beyond its limit counts if it also differs from 0 by this many standard errors.
 SIGNIFICANT: Final = 3.0
-# Smallest number of draws per parameter that gives a covariance.
+# Smallest number of effective draws per parameter for a usable covariance.
 LEAST: Final = 10
 
 
@@ -34,9 +34,9 @@ class Gaussianity:
         parameters: P names.
         skewness: third standardised moment, shape (P,); 0 for a Gaussian.
         kurtosis: fourth standardised moment less 3, shape (P,); 0 for a Gaussian.
-        draws: effective number of draws, shape (P,); the two have standard errors sqrt(6/n) and sqrt(24/n).
-        distance: largest difference of the distribution of squared Mahalanobis distances to that of chi2 with P degrees of
-            freedom; it tells of curved correlations, too.
+        draws: effective number of draws n, shape (P,); skewness and kurtosis have standard errors sqrt(6/n) and sqrt(24/n).
+        distance: Kolmogorov distance of the squared Mahalanobis distances of the draws from chi2 with P degrees of freedom;
+            it is also sensitive to non-linear correlations.
 
     Examples:
         >>> import numpy as np
@@ -54,7 +54,7 @@ class Gaussianity:
 
     @property
     def odd(self) -> tuple[str, ...]:
-        """Parameters that are not Gaussian: a moment is large, and significantly so."""
+        """Parameters that are not Gaussian: a moment is large and significant."""
         skew = np.abs(self.skewness) - SIGNIFICANT * np.sqrt(6 / self.draws)
         tails = np.abs(self.kurtosis) - SIGNIFICANT * np.sqrt(24 / self.draws)
         large = (np.minimum(np.abs(self.skewness) - SKEWNESS, skew) > 0) | (
@@ -64,7 +64,7 @@ class Gaussianity:
 
     @property
     def sentence(self) -> str:
-        """The verdict."""
+        """The result of the test in one sentence."""
         numbers = dict(zip(self.parameters, zip(self.skewness, self.kurtosis, strict=True), strict=True))
         if not self.odd:
             return f"Gaussian: no skewness above {SKEWNESS:g} and no excess kurtosis above {KURTOSIS:g}"
@@ -87,11 +87,11 @@ def gaussianity(draws: Any, parameters: Collection[str] = ()) -> Gaussianity:
 
     Args:
         draws: an ArviZ tree with the group ``posterior``, or that group as a dataset.
-        parameters: some of them; a vector is written as ``name[label]`` and named whole by ``name``; by default all.
+        parameters: parameters to test, by default all; ``name[label]`` is an element of a vector, ``name`` the whole vector.
 
     Raises:
         PosteriorError: there is no such group, or it has too few draws.
-        UnknownNameError: a parameter is not in it.
+        UnknownNameError: the group has no such parameter.
 
     Examples:
         >>> import numpy as np
@@ -110,20 +110,21 @@ def from_posterior(
 ) -> Measurement:
     """Mean and covariance of a posterior as an input, with a warning where the posterior is not Gaussian.
 
-    The priors of the nuisances are to be those of ``priors``, N(0, 1) by default; the results have flat ones.
+    The posterior must have been sampled with flat priors of the results and with the ``priors`` of the nuisances, N(0, 1) by
+    default.
 
     Args:
-        name: of the measurement.
+        name: name of the measurement.
         experiment: collaboration.
         draws: an ArviZ tree with the group ``posterior``, or that group as a dataset.
         results: as :meth:`bayescomb.Measurement.from_fit` takes them.
-        parameters: variables or their elements ``name[label]`` that count besides the results; by default all.  Quantities
-            that follow from others must be left out.
-        options: ``free``, ``left_out``, ``priors`` and ``pulls``, as there.
+        parameters: variables, or their elements ``name[label]``, to use beside the results; by default all.  Leave out
+            quantities that follow from others.
+        options: ``free``, ``left_out``, ``priors`` and ``pulls`` of ``from_fit``.
 
     Raises:
         PosteriorError: there is no posterior, or it has too few draws.
-        Other bayescomb errors: as from there.
+        Other bayescomb errors: as of ``from_fit``.
 
     Warns:
         InputWarning: a result or a nuisance is not Gaussian, with its skewness and kurtosis.
@@ -141,7 +142,7 @@ def from_posterior(
     names, values, effective = _flat(draws, [*results, *parameters] if parameters else ())
     test = _tested(names, values, effective)
     if test.odd:
-        warn_input(f"fit {name!r}: the posterior is {test.sentence}; its mean and covariance say only part of it")
+        warn_input(f"fit {name!r}: the posterior is {test.sentence}; its mean and covariance do not describe it fully")
     written = WrittenFit(
         parameters=names, values=values.mean(axis=0), covariance=np.cov(values, rowvar=False, ddof=1).reshape(len(names), -1)
     )
@@ -194,7 +195,7 @@ def _chosen(wanted: Collection[str], names: Sequence[str]) -> list[int]:
 
 
 def _effective(draws: FloatArray) -> float:
-    """Effective number of draws, shape (chains, draws); all of them where nothing varies."""
+    """Effective number of draws of an array of shape (chains, draws); the size of a constant array."""
     import arviz as az
 
     found = float(az.ess(draws))

@@ -1,4 +1,4 @@
-"""pyhf: a model and what ``pyhf.infer.mle.fit`` returns with uncertainties and correlations."""
+"""pyhf: a model and the result of ``pyhf.infer.mle.fit`` with uncertainties and correlations."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ __all__ = ["from_pyhf", "model_fit"]
 def from_pyhf(name: str, experiment: str = "", *, model: Any, fit: Any, results: Results, **options: Any) -> Measurement:
     """A fit of pyhf as an input.
 
-    The model says which parameters have a Gaussian constraint term, its centre and its width.  Parameters that the fit held
-    fixed are left out, and so are those with a Poisson term (``shapesys``): the template statistics of one input stay in
-    the covariance of its other parameters.
+    The model states which parameters have a Gaussian constraint term, its centre and its width.  Fixed parameters are left
+    out, and so are those with a Poisson term (``shapesys``); the template statistics stay in the covariance of the other
+    parameters.
 
-    The covariance is that of Minuit's HESSE, which is known to about a percent, less with a tolerance much below the
-    default; what the data say of a nuisance whose constraint is near 1 is a difference of its entries.
+    The covariance is that of Minuit's HESSE, accurate to about a percent, and less accurate with a tolerance much below the
+    default.  For a nuisance with a constraint near 1 the information of the data is a small difference of its entries.
 
     Args:
-        name: of the measurement.
+        name: name of the measurement.
         experiment: collaboration.
         model: the ``pyhf.Model``.
         fit: ``pyhf.infer.mle.fit(data, model, return_uncertainties=True, return_correlations=True)`` with the optimizer
             minuit.
         results: as :meth:`bayescomb.Measurement.from_fit` takes them.
-        options: ``free``, ``left_out``, ``priors`` and ``pulls``, as there; they go before what the model says.
+        options: ``free``, ``left_out``, ``priors`` and ``pulls`` of ``from_fit``; they override the model.
 
     Raises:
         InvalidMatrixError: the fit has no uncertainties and correlations, or is of another model.
-        Other bayescomb errors: as from there.
+        Other bayescomb errors: as of ``from_fit``.
 
     Examples:
         >>> import pyhf
@@ -69,7 +69,7 @@ def from_pyhf(name: str, experiment: str = "", *, model: Any, fit: Any, results:
 
 
 def model_fit(model: Any, values: ArrayLike, errors: ArrayLike, correlation: ArrayLike, *, where: str) -> WrittenFit:
-    """A fit of a pyhf model, with what the model says of its parameters.
+    """A fit of a pyhf model, with the constraint terms of the model.
 
     Args:
         model: the model, of P parameters.

@@ -1,4 +1,4 @@
-"""Fits put together: the table that says which nuisances of them are the same, and the combination that follows."""
+"""Combines fits, with a table that states which of their nuisances are the same or correlated."""
 
 from __future__ import annotations
 
@@ -33,25 +33,25 @@ def combine(
     assumption_set: AssumptionSet | None = None,
     **settings: Any,
 ) -> Combination:
-    """The combination of some measurements: observables in the order in which they occur, one assumption set.
+    """Combine measurements: observables are in order of appearance, and there is one assumption set.
 
     Args:
-        measurements: for instance those of :mod:`bayescomb.fits`.
-        name: of the combination.
-        shared_names: what a nuisance is whose name several measurements use: ``"error"``, or ``"same"``, one nuisance.
-        relations: which nuisances of different names (or of one name) are the same or correlated: relation -> measurement
-            -> nuisance, for the same ones; or :class:`bayescomb.Relation`, with a correlation and its range; or the path of
-            a CSV table, a row per relation, a column per measurement and those of ``nominal``, ``low``, ``high`` and
-            ``prior`` that are needed.
+        measurements: the measurements, for instance those of :mod:`bayescomb.fits`.
+        name: name of the combination.
+        shared_names: how a nuisance name that several measurements use is read: ``"error"`` refuses it, ``"same"`` makes it
+            one nuisance.
+        relations: nuisances that are the same or correlated: relation -> measurement -> nuisance, for nuisances that are the
+            same; or :class:`bayescomb.Relation`, with a correlation and its range; or the path of a CSV table
+            (:func:`read_relations`).
         units: observable -> unit.
-        assumption_set: further correlations; nuisances of a shared name bear it in the first measurement and
+        assumption_set: further correlations; a nuisance of a shared name keeps it in the first measurement and is called
             ``name_measurement`` in the others.
         settings: further arguments of :class:`bayescomb.Combination`.
 
     Raises:
-        DuplicateNameError: measurements share a name of a nuisance of which nothing is said.
-        UnknownNameError: a relation or a unit is of something that is not there.
-        Other bayescomb errors: as from :class:`bayescomb.Combination`.
+        DuplicateNameError: measurements share the name of a nuisance, and neither a relation nor ``shared_names`` allows it.
+        UnknownNameError: a relation or a unit names something unknown.
+        Other bayescomb errors: as of :class:`bayescomb.Combination`.
 
     Examples:
         >>> import bayescomb as bc
@@ -96,8 +96,8 @@ def _relations(given: str | Path | Mapping[str, Mapping[str, str]] | Sequence[Re
 def read_relations(path: Path) -> list[Relation]:
     r"""The relations of a CSV table.
 
-    The first column holds their names; each measurement has a column with the name of its nuisance, empty if it has none.
-    ``nominal``, ``low``, ``high`` and ``prior`` may say that the nuisances are not the same, but correlated::
+    The first column holds the names of the relations; each measurement has a column with the name of its nuisance, empty if
+    it has none.  A row with ``nominal``, ``low``, ``high`` or ``prior`` correlates its nuisances, any other equates them::
 
         name,North,South,nominal,low,high
         lumi,lumi_run2,CMS_lumi,,,
@@ -106,7 +106,7 @@ def read_relations(path: Path) -> list[Relation]:
 
     Raises:
         FileFormatError: the file is absent or malformed.
-        Other bayescomb errors: a row is wrong; with its place.
+        Other bayescomb errors: a row has wrong content; the message names its line.
 
     Examples:
         >>> import pathlib, tempfile
@@ -118,7 +118,7 @@ def read_relations(path: Path) -> list[Relation]:
     """
     header, rows = read_table(path, required=(), labelled=True)
     if len([c for c in header[1:] if c not in (*NUMBERS, PRIOR)]) < 2:
-        msg = f"{path}: {', '.join(header)} found; after the name a column for each of two or more measurements is needed"
+        msg = f"{path}: {', '.join(header)} found; needed after the name are columns of two or more measurements"
         raise FileFormatError(msg)
     found = []
     for row in rows:
@@ -133,6 +133,6 @@ def _relation(row: Row, header: Sequence[str]) -> Relation:
     if row.cells.get(PRIOR):
         given[PRIOR] = check_choice(row.cells[PRIOR], PRIOR_SHAPES, where=PRIOR)
     if "low" in given and "nominal" not in given:
-        msg = f"a range without a nominal value found; write the value that the profile takes into the column {NUMBERS[0]!r}"
+        msg = f"a range without a nominal value found; write the value for the profile into the column {NUMBERS[0]!r}"
         raise OptionError(msg)
     return Relation(name=row.cells[LABEL], members=members, **given)

@@ -1,8 +1,8 @@
 """RooFit: a ``RooFitResult`` in a ROOT file, as CMS Combine (``fitDiagnostics``, ``multidimfit``) and xRooFit write it.
 
-It is read by uproot without ROOT.  Two of its classes write themselves by code that the file does not describe: a
-``RooFitResult`` ends with a list of texts that uproot cannot read, and ``RooRealVar`` has bytes that it does not know.  Of
-both only the beginning is read here; the rest is skipped by its length, which stands before every object.  The order of the
+uproot reads the file without ROOT, but not two of its classes, whose streamers the file does not describe: a
+``RooFitResult`` ends with a list of texts that uproot cannot read, and ``RooRealVar`` has bytes that it does not know.  Only
+the beginning of both is read here; the rest is skipped by its length, which stands before every object.  The order of the
 members is that of ``RooRealVar::Streamer`` and ``RooAbsReal`` of ROOT.
 """
 
@@ -20,9 +20,9 @@ from bayescomb.inputs.measurements import Measurement
 
 __all__ = ["from_roofit", "read_roofit"]
 
-# Quality of a covariance that HESSE has computed in full.
+# Quality of a full covariance from HESSE.
 FULL: Final = 3
-# What Combine writes beside its fits: the nuisances with the centres and widths of their constraint terms.
+# Combine writes the nuisances under this name, with the centres and widths of their constraint terms.
 PREFIT: Final = "nuisances_prefit"
 # Numbers of RooFitResult before its lists.
 COUNTS, MINIMUM = struct.Struct(">iii"), struct.Struct(">dd")
@@ -35,24 +35,24 @@ def from_roofit(
 ) -> Measurement:
     """A ``RooFitResult`` in a ROOT file as an input.
 
-    Where the file holds ``nuisances_prefit``, as ``fitDiagnostics`` of Combine, that says which parameters have a constraint
-    term, its centre and its width, and all others are free.  Files of ROOT 6.40 were tried; those before about 6.18 have
-    lists of parameters of another form and are not read.  Elsewhere the file does not say it: parameters that are
-    neither results nor ``free`` count as nuisances with a prior N(0, 1).
+    If the file holds ``nuisances_prefit``, as ``fitDiagnostics`` of Combine writes it, that object states which parameters
+    have a constraint term, its centre and its width, and all others are free.  Otherwise parameters that are neither results
+    nor ``free`` count as nuisances with a prior N(0, 1).  Files of ROOT 6.40 were tried; those before about 6.18 have lists
+    of parameters of another form and are not read.
 
     Args:
-        name: of the measurement.
+        name: name of the measurement.
         experiment: collaboration.
         path: the file.
-        fit: name of the object in it (``fit_s``, ``fit_b``, ``fit_mdf``), which may be left out if there is only one.
+        fit: name of the object (``fit_s``, ``fit_b``, ``fit_mdf``); it may be left out if there is only one.
         results: as :meth:`bayescomb.Measurement.from_fit` takes them, e.g. ``["r"]``.
-        options: ``free``, ``left_out``, ``priors`` and ``pulls``, as there; they go before what the file says.
+        options: ``free``, ``left_out``, ``priors`` and ``pulls`` of ``from_fit``; they override the file.
 
     Raises:
         FileFormatError: the file cannot be read, or uproot is not installed.
-        UnknownNameError: it has no such fit.
+        UnknownNameError: the file has no such fit.
         FitError: the fit did not converge, or has no covariance.
-        Other bayescomb errors: as from there.
+        Other bayescomb errors: as of ``from_fit``.
 
     Warns:
         InputWarning: the covariance is not the full one of HESSE.
@@ -93,12 +93,12 @@ def _chosen(fit: str, fits: list[str], path: Path) -> str:
 def _written(found: Any, prefit: Any, *, where: str) -> WrittenFit:
     if found.member("_status") != 0 or found.member("_covQual") < 1 or found.member("_VM") is None:
         msg = (
-            f"{where}: status {found.member('_status')}, quality of the covariance {found.member('_covQual')}, 0 and 3 are "
-            "those of a fit that converged and its HESSE; repeat the fit"
+            f"{where}: status {found.member('_status')}, quality of the covariance {found.member('_covQual')}; a "
+            "converged fit has the status 0, and a full HESSE the quality 3; repeat the fit"
         )
         raise FitError(msg)
     if found.member("_covQual") != FULL:
-        warn_input(f"{where}: quality of the covariance {found.member('_covQual')}, 3 is that of a full HESSE")
+        warn_input(f"{where}: quality of the covariance {found.member('_covQual')}; a full HESSE has 3")
     variables = list(found.member("_finalPars").member("_list"))
     parameters = [v.member("fName") for v in variables]
     size = len(parameters)
@@ -121,17 +121,17 @@ def _written(found: Any, prefit: Any, *, where: str) -> WrittenFit:
 
 
 def _classes() -> dict[str, Any]:
-    """The readers of the two classes, for ``uproot.open``; they are made here as their base belongs to uproot."""
+    """The readers of the two classes, for ``uproot.open``; defined here, as their base class needs uproot."""
     import uproot
     from uproot.deserialization import read_object_any
     from uproot.models.TNamed import Model_TNamed
 
     def begin(chunk: Any, cursor: Any, context: Any) -> int:
-        """End of the base class that begins here; the cursor moves behind its header."""
+        """End of the base class at the cursor, which moves behind its header."""
         start = cursor.index
         length, _, _ = uproot.deserialization.numbytes_version(chunk, cursor, context)
         if length is None:
-            msg = "a base class without its length"
+            msg = "no length found before a base class"
             raise ValueError(msg)
         return int(start + length)
 

@@ -1,6 +1,6 @@
 """TRExFitter: the text ``Fits/NAME.txt`` with its nuisance parameters and their correlations.
 
-It reads::
+An example::
 
     NUISANCE_PARAMETERS
     JES  0.31 +0.82 -0.81
@@ -14,8 +14,8 @@ It reads::
     NLL
     -1234.5
 
-The columns of the matrix stand in reverse, as ``RooFitResult::correlationHist`` draws them, so that its ones are on the
-other diagonal; a matrix in plain order is read too.
+The columns of the matrix are in reverse order, as ``RooFitResult::correlationHist`` draws them, so that the ones are on the
+anti-diagonal; a matrix in the usual order is read too.
 """
 
 from __future__ import annotations
@@ -40,27 +40,28 @@ FIRST, SECOND, LAST = "NUISANCE_PARAMETERS", "CORRELATION_MATRIX", "NLL"
 PRINTED: Final = 1e-5
 # Template statistics, constrained at 1 by Poisson terms.
 STATISTICS: Final = "gamma_"
-# Its place and its words.
+# Place of a line and its words.
 Line = tuple[str, list[str]]
 
 
 def from_trexfitter(name: str, experiment: str = "", *, path: str | Path, results: Results, **options: Any) -> Measurement:
     """The text of a TRExFitter fit as an input.
 
-    It does not say which parameters are normalisations without a constraint term; name those in ``free``.  The template
-    statistics (``gamma_...``) are left out: they stay in the covariance of the others.  Of two-sided errors the mean counts.
+    The text does not state which parameters are normalisations without a constraint term; name those in ``free``.  The
+    template statistics (``gamma_...``) are left out, but stay in the covariance of the other parameters.  The two sides of
+    an error are averaged.
 
     Args:
-        name: of the measurement.
+        name: name of the measurement.
         experiment: collaboration.
         path: ``Fits/NAME.txt``.
         results: as :meth:`bayescomb.Measurement.from_fit` takes them.
-        options: ``free``, ``left_out``, ``priors`` and ``pulls``, as there.
+        options: ``free``, ``left_out``, ``priors`` and ``pulls`` of ``from_fit``.
 
     Raises:
         FileFormatError: the file is absent or malformed.
-        InvalidMatrixError: the correlations are none.
-        Other bayescomb errors: as from there.
+        InvalidMatrixError: the correlations are no correlation matrix.
+        Other bayescomb errors: as of ``from_fit``.
 
     Examples:
         >>> import pathlib, tempfile
@@ -77,12 +78,12 @@ def from_trexfitter(name: str, experiment: str = "", *, path: str | Path, result
 
 
 def read_trexfitter(path: Path) -> WrittenFit:
-    """What the text says.
+    """Read the text of :func:`from_trexfitter`.
 
     Raises:
         FileFormatError: a part or a row is missing or has the wrong form.
         InvalidNumberError: an entry is no number.
-        InvalidMatrixError: the correlations are none.
+        InvalidMatrixError: the correlations are no correlation matrix.
     """
     lines = [(f"{path}:{i}", line.split()) for i, line in enumerate(read_text(path).split("\n"), 1) if line.strip()]
     words = [line[0] for _, line in lines]
@@ -110,7 +111,7 @@ def read_trexfitter(path: Path) -> WrittenFit:
 
 
 def _correlation(lines: Sequence[Line], names: Sequence[str], path: Path) -> FloatArray:
-    """Rows and columns in the order of the names."""
+    """The correlation matrix, rows and columns in the order of the names."""
     size = len(names)
     if len(lines) != size + 1 or any(len(row) != size for _, row in lines[1:]):
         msg = f"{path}: {SECOND} of {size} rows and columns is needed, one per parameter, after a line with both numbers"
@@ -120,5 +121,5 @@ def _correlation(lines: Sequence[Line], names: Sequence[str], path: Path) -> Flo
         if np.abs(np.diag(candidate) - 1).max(initial=0.0) < PRINTED:
             with located(f"{path}: {SECOND}"):
                 return check_correlation(candidate, names=names, where="correlations")
-    msg = f"{path}: neither diagonal of {SECOND} holds ones alone; give the matrix as TRExFitter writes it"
+    msg = f"{path}: neither diagonal of {SECOND} holds only ones; give the matrix as TRExFitter writes it"
     raise InvalidMatrixError(msg)

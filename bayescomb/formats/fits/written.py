@@ -1,4 +1,4 @@
-"""A fit as any program writes it: values, covariance, and what is known of the constraint terms."""
+"""The common form of a fit of another program: values, covariance and constraint terms."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bayescomb.inputs.measurements.fitted_input import named
 
 __all__ = ["Results", "WrittenFit"]
 
-# Parameters that are the measured numbers, and the observables that they measure.
+# The parameters that are results, optionally with the observables that they measure.
 Results = Sequence[str] | Mapping[str, str | Mapping[str, float]]
 
 
@@ -24,9 +24,9 @@ class WrittenFit:
         parameters: P names.
         values: shape (P,).
         covariance: shape (P, P).
-        free: parameters that are known to have no constraint term, results among them.
-        left_out: parameters that need not be kept: fixed ones, and template statistics.
-        priors: parameter -> centre and width of its constraint term, where these are not 0 and 1.
+        free: parameters, including results, that have no constraint term.
+        left_out: parameters to leave out by default: fixed ones and template statistics.
+        priors: parameter -> centre and width of its constraint term, if these are not 0 and 1.
     """
 
     parameters: Sequence[str]
@@ -47,7 +47,7 @@ class WrittenFit:
         priors: Mapping[str, tuple[float, float]] | None = None,
         **others: Any,
     ) -> Measurement:
-        """As :meth:`bayescomb.Measurement.from_fit`; arguments have precedence over what the program wrote."""
+        """As :meth:`bayescomb.Measurement.from_fit`; the arguments override the attributes."""
         said_free = named(free, self.parameters, where=f"free of fit {name!r}")
         said_out = named(left_out, self.parameters, where=f"left_out of fit {name!r}")
         said = {*results, *said_free, *said_out, *(priors or {})}

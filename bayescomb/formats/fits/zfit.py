@@ -16,23 +16,24 @@ __all__ = ["from_zfit"]
 def from_zfit(name: str, experiment: str = "", *, fit: Any, results: Results, **options: Any) -> Measurement:
     """A ``FitResult`` of zfit as an input.
 
-    A parameter with a Gaussian constraint of its own in the loss is a nuisance with that centre and width, all others are
-    free; those of a correlated or another constraint are left out, as their term is not a product of such priors.
+    A parameter with a single Gaussian constraint in the loss is a nuisance with that centre and width.  Parameters of a
+    correlated or a non-Gaussian constraint are left out, as their term is not a product of such priors.  All others are
+    free.
 
     Args:
-        name: of the measurement.
+        name: name of the measurement.
         experiment: collaboration.
         fit: the ``FitResult``.
         results: as :meth:`bayescomb.Measurement.from_fit` takes them.
-        options: ``free``, ``left_out``, ``priors`` and ``pulls``, as there; they go before what the loss says.
+        options: ``free``, ``left_out``, ``priors`` and ``pulls`` of ``from_fit``; they override the loss.
 
     Raises:
         FitError: the fit is not valid, or has no covariance.
-        Other bayescomb errors: as from there.
+        Other bayescomb errors: as of ``from_fit``.
     """
     covariance = fit.covariance() if fit.valid else None
     if covariance is None:
-        msg = f"fit {name!r}: the result of zfit is not valid or has no covariance; call hesse(), and see what it says"
+        msg = f"fit {name!r}: the result of zfit is not valid or has no covariance; call hesse(), and check its messages"
         raise FitError(msg)
     parameters = [parameter.name for parameter in fit.params]
     priors, left_out = dict[str, tuple[float, float]](), set[str]()

@@ -1,4 +1,4 @@
-"""Shifts of the measured values per source, from labelled errors of the values and from tables of their own."""
+"""Shifts of the measured values by each source, read from labelled errors of the values and from separate tables."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from bayescomb.formats.hepdata.selection import Chosen, Match, Measured, Selecti
 
 __all__ = ["Shift", "read_breakdown", "reads_independent", "responses_of"]
 
-# Labels of errors that authors mean as independent from row to row.
+# Labels that authors use for errors that are independent from row to row.
 INDEPENDENT: Final = re.compile(
     r"(?:sys(?:t(?:ematics?)?)?[\s,:._-]*)?(?:stat(?:istic(?:s|al)?)?|unc(?:orr?(?:elated)?)?)(?![a-z0-9])", re.IGNORECASE
 )
@@ -37,11 +37,11 @@ INDEPENDENT: Final = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class Shift:
-    """The shift that one nuisance makes.
+    """The shifts of n values by one nuisance.
 
     Attributes:
-        name: of the nuisance.
-        where: what states it, for messages.
+        name: name of the nuisance.
+        where: the label or cell that states it, for messages.
         up: shape (n,), at +1 sigma, in the unit of the values.
         down: shape (n,), at -1 sigma.
     """
@@ -61,28 +61,31 @@ def responses_of(shifts: Sequence[Shift], n: int) -> tuple[FloatArray, FloatArra
 def read_breakdown(submission: Submission, mapping: TableMapping, measured: Measured) -> list[Shift]:
     """All shifts that the mapping names, labels first.
 
-    A source that is independent in each row is a nuisance per row; one with a covariance of its own between the rows is a
-    nuisance per eigenvector of it.
+    A source that is independent from row to row gives a nuisance per row; a source with a covariance of its own between the
+    rows gives a nuisance per eigenvector of that covariance.
 
     Args:
         submission: the tables.
-        mapping: which of them.
+        mapping: what each table holds.
         measured: the values, n of them.
 
     Raises:
-        UnknownNameError: the mapping does not say what a label is, a pattern matches none, or the rows of a
-            table are not those of the values.
+        UnknownNameError: the mapping does not name a label, a pattern matches no label, or the rows of a table are not those
+            of the values.
         DuplicateNameError: two shifts have the same name.
         InvalidNumberError: a shift is no number.
-        InvalidMatrixError: the covariance of a source is none.
+        InvalidMatrixError: the matrix of a source is not a covariance.
         FileFormatError: a row does not state an error that others state.
 
     Warns:
-        InputWarning: a label is repeated or reads like one of independent errors, two-sided errors look odd, errors exceed
-            the values as percentages do, or a table has another unit than the values.
+        InputWarning: a label is repeated or reads like one of independent errors, both shifts of a source have the same
+            sign, errors exceed the values as percentages do, or a table has another unit than the values.
     """
     column = measured.column
-    found = [_labelled(label, mapping, measured) for label in source_labels(mapping, column)]
+    found = [
+        _shift(label, f"the label {label!r} of {column.name!r}", labelled_errors(label, mapping, column), mapping)
+        for label in source_labels(mapping, column)
+    ]
     for selection in (*mapping.breakdown, *mapping.nuisance_covariance):
         found += table_shifts(selection, submission, mapping, measured)
     shifts: dict[str, Shift] = {}
@@ -109,29 +112,24 @@ def _has_matrix(mapping: TableMapping, name: str) -> bool:
 
 
 def _check_patterns(mapping: TableMapping, names: Sequence[str]) -> None:
-    """Every pattern about sources matches one.
+    """Every pattern of ``percent``, ``uncorrelated`` and ``symmetrise`` matches an error or a source.
 
     Raises:
-        UnknownNameError: it matches none.
-        FileFormatError: a source with a covariance of its own is said to be uncorrelated too.
+        UnknownNameError: a pattern matches none.
+        FileFormatError: a source has a covariance of its own and is named as uncorrelated.
     """
     columns = [error_name(p) for p in (*mapping.statistical, mapping.total) if isinstance(p, Selection)]
     for key in ("percent", "uncorrelated", "symmetrise"):
         for pattern in getattr(mapping, key):
             if pattern != "*" and not any(matches([pattern], name) for name in (*names, *columns)):
                 msg = (
-                    f"{mapping.where}.{key}: {pattern!r} matches no error or source; there are {listed([*names, *columns])}"
+                    f"{mapping.where}.{key}: {pattern!r} matches no error or source; known are {listed([*names, *columns])}"
                 )
                 raise UnknownNameError(msg)
     for name in names:
         if _has_matrix(mapping, name) and matches(mapping.uncorrelated, name):
-            msg = f"{mapping.where}: {name!r} is uncorrelated and has a covariance of its own; keep one of the two"
+            msg = f"{mapping.where}: {name!r} has both a covariance of its own and 'uncorrelated'; keep one of the two"
             raise FileFormatError(msg)
-
-
-def _labelled(label: str, mapping: TableMapping, measured: Measured) -> Shift:
-    errors = labelled_errors(label, mapping, measured.column)
-    return _shift(label, f"the label {label!r} of {measured.column.name!r}", errors, mapping)
 
 
 def _shift(name: str, where: str, errors: Sequence[LabelledError], mapping: TableMapping) -> Shift:
@@ -141,7 +139,7 @@ def _shift(name: str, where: str, errors: Sequence[LabelledError], mapping: Tabl
 
 
 def _in_rows(shift: Shift, mapping: TableMapping, measured: Measured) -> Iterator[Shift]:
-    """The shift, or one for each row that it moves."""
+    """The shift itself; of an uncorrelated source a shift for each row that it moves."""
     if not matches(mapping.uncorrelated, shift.name) or len(measured.rows) == 1:
         yield shift
         return
@@ -155,7 +153,7 @@ def _in_rows(shift: Shift, mapping: TableMapping, measured: Measured) -> Iterato
 def _with_matrix(
     name: str, submission: Submission, mapping: TableMapping, measured: Measured, stated: Shift | None
 ) -> list[Shift]:
-    """Independent shifts whose covariance is the one that the tables state for a source."""
+    """Independent shifts that together have the covariance that a table states for a source."""
     sizes = None
     if stated is not None:
         errors = [
@@ -169,10 +167,10 @@ def _with_matrix(
 
 
 def table_shifts(selection: Selection, submission: Submission, mapping: TableMapping, measured: Measured) -> list[Shift]:
-    """Shifts in a table: a column per source over the rows of the values, a row per source, or both as a long list.
+    """Shifts in a table: a column per source, a row per source, or a row per pair of source and value.
 
     Raises:
-        UnknownNameError, DuplicateNameError, InvalidNumberError, FileFormatError: as of :func:`read_breakdown`.
+        UnknownNameError, DuplicateNameError, InvalidNumberError, FileFormatError: as :func:`read_breakdown` does.
     """
     chosen = selection.chosen(submission)
     state_conversions(chosen.columns, measured, where=f"{selection.where}: table {selection.table!r}")
@@ -184,14 +182,14 @@ def table_shifts(selection: Selection, submission: Submission, mapping: TableMap
         found = reader.columns(positions) if positions is not None else reader.rows(list(chosen.table.rows))
     for pattern in selection.ignore:
         if not any(matches([pattern], shift.name) for shift in found):
-            msg = f"{selection.where}.ignore: {pattern!r} matches no source; there are {listed([s.name for s in found])}"
+            msg = f"{selection.where}.ignore: {pattern!r} matches no source; known are {listed([s.name for s in found])}"
             raise UnknownNameError(msg)
     return [shift for shift in found if not matches(selection.ignore, shift.name)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Reader:
-    """A table of shifts and the columns of it that are meant."""
+    """Reads the chosen columns of a table of shifts."""
 
     selection: Selection
     chosen: Chosen
@@ -208,29 +206,29 @@ class _Reader:
 
     @property
     def numbers(self) -> list[Column]:
-        """The columns without that of the names."""
+        """The columns without the one that holds the names."""
         named = self._names_column()
         return [c for c in self.chosen.columns if c is not named]
 
     def _names_column(self) -> Column | None:
-        """The column of the names; ``None`` if an axis holds them, or nothing does."""
+        """The column of the names; ``None`` if an axis holds them, or the table has none."""
         wanted = self.selection.names
         if not wanted or any(a.name == wanted for a in self.table.axes):
             return None
         return only(self.selection.named(self.table, self.table.columns, wanted), where=f"{self.where}, names")
 
     def columns(self, positions: Sequence[int]) -> list[Shift]:
-        """A column, or a pair of them, for each source."""
+        """The shifts of a table with a column, or a pair of columns, for each source."""
         if len(positions) > 1 and self.selection.match is Match.NAMES:
             rows = self.table.rows
             check_names([rows[i] for i in positions], where=f"{self.where}, rows", allow_empty=True)
         return [self._shift(name, pair, [positions] * 2) for name, *pair in self._pairs()]
 
     def rows(self, names: Sequence[str]) -> list[Shift]:
-        """A row for each source, with a column for each of the values."""
+        """The shifts of a table with a row for each source and a column for each value."""
         n, rows = len(self.measured.rows), self.measured.rows
         columns = self.numbers
-        # Headings and blank lines between the sources.
+        # Headings and blank lines between the sources are left out.
         kept = [i for i in range(len(names)) if any(says_something(c.cells[i]) for c in columns)]
         names_of = {i: names[i] for i in kept}
         names = list(names_of.values())
@@ -251,15 +249,15 @@ class _Reader:
             only_here, only_there = [r for r in own if r not in rows], [r for r in rows if r not in own]
             msg = (
                 f"{self.selection.where}: the rows of table {self.table.name!r} are not those of the values: "
-                f"{len(only_here)} only here ({listed(only_here[:5])}), {len(only_there)} only there "
-                f'({listed(only_there[:5])}); name another table, say match = "order" if they are the same rows in the same '
+                f"{len(only_here)} only in the table ({listed(only_here[:5])}), {len(only_there)} only among the values "
+                f'({listed(only_there[:5])}); name another table, set match = "order" if they are the same rows in the same '
                 'order, or names = { column = "HEADER" } if rows are sources'
             )
             raise UnknownNameError(msg)
         return [self._shift_of(name, [(columns[k], i) for k in order], None) for i, name in names_of.items()]
 
     def long_list(self) -> list[Shift]:
-        """A row for each source, or for each source and each of the values."""
+        """The shifts of a table with a row for each source, or for each pair of source and value."""
         names, axes = self._source_names()
         if len(set(names)) == len(names):
             return self.rows(names)
@@ -275,14 +273,14 @@ class _Reader:
             if positions is None:
                 msg = (
                     f"{self.where}: the rows of the source {name!r} ({listed(labels[:5])}) are not those of the values "
-                    f"({listed(self.measured.rows[:5])}); a source that has no row there is 0 by absent_is_zero = true"
+                    f"({listed(self.measured.rows[:5])}); set absent_is_zero = true if it is 0 where it has no row"
                 )
                 raise UnknownNameError(msg)
             shifts.append(self._shift(name, pair, [[own[k] for k in positions]] * 2))
         return shifts
 
     def _source_names(self) -> tuple[list[str], list[Axis]]:
-        """Name of the source in each row, and the axes that say which of the values a row is about."""
+        """Name of the source in each row, and the axes that label the value of each row."""
         axes, column = list(self.table.varying), self._names_column()
         if column is not None:
             return [" ".join(cell.text.split()) for cell in column.cells], axes
@@ -290,13 +288,13 @@ class _Reader:
         return [row_label(e) for e in axis.entries], [a for a in axes if a is not axis]
 
     def _pairs(self) -> list[tuple[str, Column, Column | None]]:
-        """Name, shift at +1 and shift at -1 sigma."""
+        """Name of each source, column of its shifts at +1 sigma, and that at -1 sigma if there is one."""
         if self.selection.up or len(self.chosen.columns) == 1 or self.selection.name:
             return [self._pair(self.chosen.columns)]
         return [(name, c, None) for name, c in zip(_told_apart(self.chosen.columns), self.chosen.columns, strict=True)]
 
     def _pair(self, columns: Sequence[Column]) -> tuple[str, Column, Column | None]:
-        """Of one source, or of the sources in the rows."""
+        """Name and columns for one source, or for the sources of all rows."""
         selection = self.selection
         if selection.up:
             up, down = (
@@ -319,7 +317,7 @@ class _Reader:
         return _shift(name, column.cells[row].where, errors, self.mapping)
 
     def _sparse(self, name: str, pair: Sequence[Column | None], rows: dict[str, int]) -> Shift:
-        """A source that has no row for some of the values."""
+        """The shift of a source that has rows for a part of the values; it is 0 for the others."""
         values = self.measured
         kept = [i for i, row in enumerate(values.rows) if row in rows]
         part = dataclasses.replace(
@@ -334,7 +332,7 @@ class _Reader:
 
 
 def _told_apart(columns: Sequence[Column]) -> list[str]:
-    """Headers of the columns, with the qualifiers that differ where headers are the same."""
+    """Headers of the columns; if two are equal, each with the qualifiers that differ between columns."""
     names = [" ".join(c.name.split()) for c in columns]
     if len(set(names)) == len(names):
         return names
@@ -350,19 +348,19 @@ def _told_apart(columns: Sequence[Column]) -> list[str]:
 
 
 def _warn_of_signs(shifts: Sequence[Shift], mapping: TableMapping) -> None:
-    """Two shifts to one side are possible, but may be a forgotten sign."""
+    """Shifts of one sign at +1 and -1 sigma are possible, but a sign may be missing."""
     odd = [(s, i) for s in shifts for i in range(len(s.up)) if s.up[i] * s.down[i] > 0]
     if odd:
         shift, i = odd[0]
         message = (
-            f"{mapping.where}: {len(odd)} two-sided shifts go to one side at +1 and at -1 sigma, the first of {shift.where} "
-            f"in row {i + 1} ({shift.up[i]:+g}, {shift.down[i]:+g}), and are kept so; look whether a sign is missing"
+            f"{mapping.where}: {len(odd)} two-sided shifts have the same sign at +1 and at -1 sigma, the first of "
+            f"{shift.where} in row {i + 1} ({shift.up[i]:+g}, {shift.down[i]:+g}); they are kept; check the signs"
         )
         warn_input(message)
 
 
 def reads_independent(label: str) -> bool:
-    """Whether a label begins like those of errors that are independent from row to row.
+    """Whether a label begins with a usual word for errors that are independent from row to row.
 
     Examples:
         >>> [reads_independent(label) for label in ("sys,uncor", "stat", "Uncertainty", "sys,statNP1-jes")]
@@ -372,11 +370,11 @@ def reads_independent(label: str) -> bool:
 
 
 def _warn_of_independence(names: Sequence[str], mapping: TableMapping, measured: Measured) -> None:
-    """An error that is independent from row to row, read as one nuisance of all rows, gets a wrong correlation of 1."""
+    """Warn where errors that look independent from row to row are read as one nuisance, with a correlation of 1."""
     odd = [name for name in names if reads_independent(name) and not matches(mapping.uncorrelated, name)]
     if odd and len(measured.rows) > 1:
         message = (
-            f"{mapping.where}: {listed(odd)} read like errors that are independent from row to row, and are taken for fully "
+            f"{mapping.where}: {listed(odd)} read like errors that are independent from row to row, but are taken as fully "
             "correlated sources; name them by 'statistical' (a label or a list) or 'uncorrelated' if they are independent"
         )
         warn_input(message)

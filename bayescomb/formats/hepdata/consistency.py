@@ -1,7 +1,7 @@
-"""Whether published tables agree with each other, in numbers: covariances, quoted errors, breakdowns, normalisation.
+"""Whether published tables agree with each other: covariances, quoted errors, breakdowns, normalisation.
 
-What cannot be true is *wrong* and ends in an error; what is odd, or differs by less than would change a result much, is a
-warning, which ``bayescomb check`` shows.  Allowed is what the rounding of the published figures explains.
+An impossible figure, or a large difference, is *wrong* and gives an error; an odd figure, or a small difference, gives a
+warning, which ``bayescomb check`` shows.  Differences that the rounding of the published figures explains are allowed.
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ __all__ = [
 # Relative differences of uncertainties beyond their rounding: a warning above the first, an error above the second.
 ODD: Final = 0.01
 WRONG: Final = 0.1
-# Differences of covariances over the product of the uncertainties, likewise; nothing says how sources are correlated.
+# Differences of covariances over the product of the uncertainties give a warning only, as tables do not state how sources
+# are correlated.
 ODD_CORRELATION: Final = 0.02
-# Eigenvalues of a correlation matrix that rounding to 1e-15 per entry leaves at 0.
+# Eigenvalues of a correlation matrix, per row, that double precision cannot tell from 0.
 ZERO: Final = 1e-12
 # Distance from 1 within which the sum of a distribution suggests that it is normalised.
 SUM: Final = 2e-3
@@ -43,8 +44,8 @@ class Finding:
     """A problem of a table.
 
     Attributes:
-        message: with the numbers.
-        wrong: it cannot be true; otherwise it is odd.
+        message: the problem, with the numbers.
+        wrong: whether it gives an error; otherwise it gives a warning.
     """
 
     message: str
@@ -52,13 +53,13 @@ class Finding:
 
 
 def report(findings: Iterable[Finding], *, where: str) -> None:
-    """One warning of all oddities, and one error of all that is wrong.
+    """Warn of each odd finding, and raise one error that lists all wrong ones.
 
     Raises:
-        InvalidMatrixError: something is wrong.
+        InvalidMatrixError: a finding is wrong.
 
     Warns:
-        InputWarning: something is odd.
+        InputWarning: a finding is odd.
 
     Examples:
         >>> report([Finding(message="the diagonal is 4 and the error 3", wrong=True)], where="Table 2")
@@ -78,13 +79,13 @@ def report(findings: Iterable[Finding], *, where: str) -> None:
 def covariance_findings(
     covariance: FloatArray, *, names: Sequence[str], rounding: FloatArray | float = 0.0, singular: bool = False
 ) -> Iterator[Finding]:
-    """Variances are above 0, correlations within [-1, 1], and the matrix is positive definite.
+    """Find variances that are not above 0, correlations beyond 1, and eigenvalues that are not above 0.
 
     Args:
         covariance: shape (n, n), symmetric.
         names: n labels.
-        rounding: what it leaves open of each entry, shape (n, n).
-        singular: it may be positive semidefinite, as it is a part of the total covariance.
+        rounding: largest rounding error of each entry, shape (n, n).
+        singular: whether eigenvalues of 0 are allowed, as for a part of the total covariance.
 
     Examples:
         >>> [f.message for f in covariance_findings(np.array([[1.0, 3.0], [3.0, 4.0]]), names=["a", "b"])]
@@ -112,7 +113,7 @@ def covariance_findings(
 
 
 def _eigenvalues(correlation: FloatArray, rounding: FloatArray, *, singular: bool) -> Iterator[Finding]:
-    """An eigenvalue moves by no more than the norm of the change of the matrix."""
+    """Rounding moves an eigenvalue by at most the spectral norm of the rounding errors (Weyl)."""
     eigenvalues = np.linalg.eigvalsh(correlation)
     n, smallest, moved = len(eigenvalues), float(eigenvalues.min()), float(np.linalg.norm(rounding, 2))
     explained = (
@@ -135,9 +136,9 @@ def _eigenvalues(correlation: FloatArray, rounding: FloatArray, *, singular: boo
         yield Finding(message=message, wrong=True)
     elif smallest < moved:
         message = (
-            f"the smallest eigenvalue of its correlations, {smallest:.3g}, is less than the rounding of the entries moves "
-            f"it ({moved:.2g}); look whether the matrix is to be singular, and leave out one row (leave_out) "
-            "then, or get it with more digits"
+            f"the smallest eigenvalue of its correlations, {smallest:.3g}, is smaller than the rounding of the entries "
+            f"can move it ({moved:.2g}); if the matrix should be singular, leave out one row (leave_out); otherwise get "
+            "more digits"
         )
         yield Finding(message=message, wrong=False)
 
@@ -145,7 +146,7 @@ def _eigenvalues(correlation: FloatArray, rounding: FloatArray, *, singular: boo
 def correlation_findings(
     correlation: FloatArray, *, names: Sequence[str], rounding: FloatArray | float = 0.0, singular: bool = False
 ) -> Iterator[Finding]:
-    """A diagonal of 1, entries within [-1, 1], and the matrix is positive definite; arguments as of a covariance.
+    """As :func:`covariance_findings`, of a correlation matrix, whose diagonal must be 1.
 
     Examples:
         >>> [f.message for f in correlation_findings(np.array([[1.0, 1.2], [1.2, 1.0]]), names=["a", "b"])]
@@ -159,22 +160,32 @@ def correlation_findings(
 
 
 def entry_findings(correlation: FloatArray, *, names: Sequence[str]) -> Iterator[Finding]:
-    """A diagonal of 1 and entries within [-1, 1].
+    """Find a diagonal entry that is not 1, or an entry beyond 1.
 
     Examples:
         >>> [f.message for f in entry_findings(np.array([[4.0, 1.0], [1.0, 1.0]]), names=["a", "b"])]
-        ["the diagonal entry of 'a' is 4, it must be 1; a covariance is named as a correlation"]
+        ["the diagonal entry of 'a' is 4, it must be 1; the table holds a covariance and is named as a correlation"]
     """
     diagonal = np.diag(correlation)
     i = int(np.abs(diagonal - 1).argmax())
     if abs(diagonal[i] - 1) > ZERO:
-        hint = "; a covariance is named as a correlation" if np.ptp(diagonal) > ZERO or diagonal[i] > 1 else ""
+        hint = (
+            "; the table holds a covariance and is named as a correlation"
+            if np.ptp(diagonal) > ZERO or diagonal[i] > 1
+            else ""
+        )
         yield Finding(message=f"the diagonal entry of {names[i]!r} is {diagonal[i]:g}, it must be 1{hint}", wrong=True)
         return
     i, j = (int(k) for k in np.unravel_index(np.abs(correlation).argmax(), correlation.shape))
     if abs(correlation[i, j]) > 1:
         message = f"the correlation of {names[i]!r} and {names[j]!r} is {correlation[i, j]:g}, which lies beyond 1"
         yield Finding(message=message, wrong=True)
+
+
+def _worst(rows: Sequence[str], excess: FloatArray) -> str:
+    """The three odd rows of largest excess, for a message."""
+    worst = np.argsort(-excess, kind="stable")[: (excess > ODD).sum()]
+    return f"{', '.join(rows[i] for i in worst[:3])}{', ...' if len(worst) > 3 else ''}"
 
 
 def diagonal_findings(
@@ -185,14 +196,14 @@ def diagonal_findings(
     label: str,
     slack: FloatArray | float = 0.0,
 ) -> Iterator[Finding]:
-    """The roots of the diagonal are the errors that are quoted beside the values.
+    """Find rows where the root of the diagonal differs from the error that is quoted beside the value.
 
     Args:
         covariance: shape (n, n).
         quoted: shape (n,), errors in the unit of the values.
         names: n labels.
-        label: of the errors.
-        slack: what rounding explains of the difference, in the unit of the values, shape (n,).
+        label: label of the errors.
+        slack: largest difference that rounding explains, in the unit of the values, shape (n,).
 
     Examples:
         >>> found = list(diagonal_findings(np.diag([4.0, 9.0]), np.array([2.0, 4.0]), names=["a", "b"], label="stat"))
@@ -205,19 +216,19 @@ def diagonal_findings(
     odd = np.flatnonzero(excess > ODD)
     if not odd.size:
         return
-    worst = odd[np.argsort(-excess[odd], kind="stable")]
     rows = [
-        f"{names[i]!r} {roots[i]:.4g} against {quoted[i]:.4g} quoted (ratio {roots[i] / scale[i]:.3g})" for i in worst[:3]
+        f"{n!r} {r:.4g} against {q:.4g} quoted (ratio {r / s:.3g})"
+        for n, r, q, s in zip(names, roots, quoted, scale, strict=True)
     ]
     ratios = roots[odd] / scale[odd]
     common = ""
     if len(odd) == len(quoted) > 1:
         common = f"; the ratios lie from {ratios.min():.3g} to {ratios.max():.3g}"
         if np.ptp(ratios) < ODD * ratios.max():
-            common += ", one factor, as another unit or a normalisation gives"
+            common += ", one common factor, as from another unit or a normalisation"
     message = (
-        f"the diagonal does not match the errors {label!r} in {len(odd)} of {len(quoted)} rows: {', '.join(rows)}"
-        f"{', ...' if len(odd) > 3 else ''}{common}"
+        f"the diagonal does not match the errors {label!r} in {len(odd)} of {len(quoted)} rows: {_worst(rows, excess)}"
+        f"{common}"
     )
     yield Finding(message=message, wrong=bool(excess.max() > WRONG))
 
@@ -232,7 +243,9 @@ def total_findings(
     slack: FloatArray | float = 0.0,
     diagonal: bool = False,
 ) -> Iterator[Finding]:
-    """The total covariance is the statistical one and the sources, each fully correlated between the rows.
+    """Find differences of the total covariance from the sum of the statistical one and the sources.
+
+    Each source is taken as fully correlated between the rows.
 
     Args:
         total: shape (n, n).
@@ -240,8 +253,8 @@ def total_findings(
         up: shape (n, m), shift at +1 sigma of each source.
         down: the same at -1 sigma.
         names: n labels.
-        slack: what rounding explains of the difference of the uncertainties, in the unit of the values, shape (n,).
-        diagonal: the total says nothing of the correlations.
+        slack: largest difference of the uncertainties that rounding explains, in the unit of the values, shape (n,).
+        diagonal: whether the total holds errors alone, without correlations to compare.
 
     Examples:
         >>> g = np.array([[3.0], [0.0]])
@@ -260,14 +273,13 @@ def total_findings(
     centre = np.sqrt(np.diag(expected))
     odd = np.flatnonzero(excess > ODD)
     if odd.size:
-        worst = odd[np.argsort(-excess[odd], kind="stable")]
         rows = [
-            f"{names[i]!r} {roots[i]:.4g} against {centre[i]:.4g} (ratio {roots[i] / max(centre[i], 1e-300):.3g})"
-            for i in worst[:3]
+            f"{name!r} {root:.4g} against {sum_:.4g} (ratio {root / max(sum_, 1e-300):.3g})"
+            for name, root, sum_ in zip(names, roots, centre, strict=True)
         ]
         message = (
             f"the total does not match the statistical part and {up.shape[1]} sources in {len(odd)} of {len(roots)} rows: "
-            f"{', '.join(rows)}{', ...' if len(odd) > 3 else ''}"
+            f"{_worst(rows, excess)}"
         )
         yield Finding(message=message, wrong=bool(excess.max() > WRONG))
         return
@@ -291,23 +303,24 @@ def normalised_findings(
     stated: bool,
     slack: float = 0.0,
 ) -> Iterator[Finding]:
-    """The sum of a normalised distribution has no variance, so that its covariance has not full rank and a row is too much.
+    """Find a normalised distribution whose covariance is singular, as it must be, or is not.
 
-    With the weights w that make the sum of w y equal 1, V w must be 0.  The message gives the standard deviation of the
-    sum relative to what independent rows would give, which does not depend on the unit of V.
+    The sum of a normalised distribution has no variance: with the weights w that make w y = 1, V w must be 0.  One row then
+    follows from the others and has to be left out.  The message gives the standard deviation of the sum relative to that of
+    independent rows, which does not depend on the unit of V.
 
     Args:
         covariance: V, shape (n, n).
         values: y, shape (n,).
-        widths: of the bins, shape (n,), ``None`` if the rows are no bins.
-        stated: the authors say that it is normalised; otherwise the sum must be 1 to pass as such.
-        slack: what rounding leaves of the relative standard deviation.
+        widths: widths of the bins, shape (n,), ``None`` if the rows are no bins.
+        stated: whether the authors say that the distribution is normalised; otherwise a sum of 1 or 100 tells.
+        slack: relative standard deviation that rounding explains.
 
     Examples:
         >>> y = np.array([0.25, 0.75])
         >>> singular = np.array([[1.0, -1.0], [-1.0, 1.0]]) * 1e-4
         >>> [f.message[-34:] for f in normalised_findings(singular, y, None, stated=True)]
-        ['ing new; leave one out (leave_out)']
+        [' others; leave one out (leave_out)']
         >>> next(normalised_findings(np.diag([1e-4, 1e-4]), y, None, stated=True)).message[:50]
         'stated to be normalised (sum 1), but the covarianc'
     """
@@ -325,9 +338,9 @@ def normalised_findings(
     how = min(found, key=lambda key: found[key])
     if found[how] <= max(ODD, slack):
         message = (
-            f"the distribution is normalised ({how} {sums[how]:.6g}) and its covariance singular but for rounding, as it is "
-            f"to be (the {how} has an error of {found[how]:.2g} times that of independent rows), so that one row says "
-            "nothing new; leave one out (leave_out)"
+            f"the distribution is normalised ({how} {sums[how]:.6g}) and its covariance singular up to rounding, as it must "
+            f"be (the {how} has an error of {found[how]:.2g} times that of independent rows), so that one row follows from "
+            "the others; leave one out (leave_out)"
         )
         yield Finding(message=message, wrong=True)
         return
@@ -339,6 +352,6 @@ def normalised_findings(
         f"{'stated to be normalised' if stated else 'the distribution is normalised'} ({how} {sums[how]:.6g}), but the "
         f"covariance has rank {rank} of {len(values)}: the {how} has an error of {found[how]:.3g} times that of independent "
         f"rows, where 0 is needed, and row {worst + 1} sums to {rows[worst]:.4g} with a diagonal of "
-        f"{covariance[worst, worst]:.4g}; it is not the covariance of this distribution, or holds a part only"
+        f"{covariance[worst, worst]:.4g}; it is not the covariance of this distribution, or only a part of it"
     )
     yield Finding(message=message, wrong=stated)

@@ -1,4 +1,4 @@
-"""Covariances of the measured values from tables: statistical, total, and of one source.
+"""Covariances of the measured values from tables: statistical, total, and that of one source.
 
 Correlations in percent, with a diagonal of 100, and covariances in another unit are converted, which a warning states.
 """
@@ -35,15 +35,19 @@ from bayescomb.inputs.measurements import systematic_shifts
 __all__ = ["QuotedCovariance", "correlation_of", "source_covariance", "values_covariance"]
 
 MAX_SLACK: Final = 0.3
-# Part of the trace below which an eigenvalue is 0.
+# Eigenvalues below this part of the sum of their sizes count as 0.
 ZERO: Final = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
 class QuotedCovariance:
-    """A covariance of the values, and what rounding leaves open of the roots of its diagonal.
+    """A covariance of n values.
 
-    Where only errors are stated it is diagonal, which says nothing of the correlations.
+    Attributes:
+        where: the table, for messages.
+        values: shape (n, n).
+        slack: rounding errors of the roots of the diagonal, shape (n,).
+        diagonal: whether the tables state errors alone, so that the correlations are unknown.
     """
 
     where: str
@@ -62,16 +66,18 @@ def values_covariance(
     *,
     singular: bool = False,
 ) -> QuotedCovariance | None:
-    """A covariance of the values, from its table or from that of the correlations; checked on its own.
+    """A covariance of the values, from its table or from the quoted errors and a table of correlations.
+
+    The table is checked on its own; the caller compares it with other tables.
 
     Args:
         submission: the tables.
-        mapping: which of them.
+        mapping: what each table holds.
         measured: the values.
         kind: ``"statistical"`` or ``"total"``.
-        quoted: the errors, shape (n,), where the mapping names them.
-        slack: what rounding leaves open of these.
-        singular: it may be, as sources shift what it leaves without variance.
+        quoted: the errors, shape (n,), if the mapping names them.
+        slack: rounding errors of the quoted errors.
+        singular: whether it may be singular, as sources can give variance where it has none.
 
     Returns:
         ``None`` if the mapping names no such table.
@@ -114,18 +120,18 @@ def _matrix_of_values(selection: Selection, submission: Submission, measured: Me
 def source_covariance(
     name: str, submission: Submission, mapping: TableMapping, measured: Measured, sizes: FloatArray | None
 ) -> tuple[str, FloatArray]:
-    """Place of the covariance of one source between the rows, and F with F F^T that covariance, shape (n, m).
+    """The covariance of one source between the rows: its place, and F of shape (n, m) with F F^T that covariance.
 
     Args:
-        name: of the source, which ``covariances`` or ``correlations`` has.
+        name: a source of ``covariances`` or ``correlations``.
         submission: the tables.
-        mapping: which of them.
+        mapping: what each table holds.
         measured: the values, n of them.
-        sizes: quoted errors of the source, shape (n,), ``None`` if none are.
+        sizes: quoted errors of the source, shape (n,), ``None`` if none are quoted.
 
     Raises:
-        InvalidMatrixError: it is no covariance, or contradicts the quoted errors.
-        FileFormatError: a correlation without errors.
+        InvalidMatrixError: the table is no covariance, or contradicts the quoted errors.
+        FileFormatError: the table holds correlations, and no errors are quoted.
     """
     is_correlation = name in mapping.correlations
     selection = (mapping.correlations if is_correlation else mapping.covariances)[name]
@@ -151,10 +157,10 @@ def source_covariance(
 
 
 def _without_rounding(matrix: TableMatrix) -> FloatArray:
-    """The nearest positive semidefinite matrix, if the rounding of the entries explains what is below 0.
+    """The nearest positive semidefinite matrix, if rounding of the entries explains the negative eigenvalues.
 
     Raises:
-        InvalidMatrixError: it does not.
+        InvalidMatrixError: rounding does not explain them.
     """
     eigenvalues, vectors = np.linalg.eigh(matrix.values)
     moved = float(np.linalg.norm(matrix.rounding, 2))
@@ -164,15 +170,15 @@ def _without_rounding(matrix: TableMatrix) -> FloatArray:
     what = f"{matrix.where}: indefinite, its smallest eigenvalue is {smallest:.3g}"
     if -smallest > moved:
         msg = (
-            f"{what} where the rounding of the entries explains {moved:.2g} at most; it is no covariance, correct the table"
+            f"{what}, while the rounding of the entries explains {moved:.2g} at most; it is no covariance, correct the table"
         )
         raise InvalidMatrixError(msg)
-    warn_input(f"{what}, which the rounding of the entries explains (up to {moved:.2g}); what is below 0 is taken as 0")
+    warn_input(f"{what}, which the rounding of the entries explains (up to {moved:.2g}); negative eigenvalues are set to 0")
     return np.asarray((vectors * np.clip(eigenvalues, 0, None)) @ vectors.T)
 
 
 def correlation_of(matrix: TableMatrix) -> TableMatrix:
-    """The matrix, from percent if its diagonal is 100."""
+    """The matrix, divided by 100 if its diagonal is 100, which means percent."""
     if not (np.diag(matrix.values) == 100).all():
         return matrix
     warn_input(f"{matrix.where}: its diagonal is 100, so that the correlations are in percent; they are divided by 100")
@@ -184,7 +190,7 @@ def _normalised(values: FloatArray, rounding: FloatArray, measured: Measured, *,
     if len(measured.axes) == 1 and all(isinstance(e, Bin) for e in measured.axes[0].entries):
         widths = np.array([e.high - e.low for e in measured.axes[0].entries if isinstance(e, Bin)])
     y = np.array([cell.number() for cell in measured.column.cells])
-    # Of the relative standard deviation of the sum, as the roundings of the entries add at worst; few digits prove nothing.
+    # The relative standard deviation of the sum if all roundings add; with few digits it is large and would prove nothing.
     slack = min(float(np.sqrt(rounding.sum() / np.trace(values))), MAX_SLACK)
     return normalised_findings(values, y, widths, stated=stated, slack=slack)
 
@@ -194,16 +200,16 @@ def _check_axes(matrix: TableMatrix, measured: Measured) -> None:
         if len(matrix.axes) == len(measured.axes) and same_unit(own.unit, other.unit) is False:
             message = (
                 f"{matrix.where}: its rows are in {own.unit!r}, those of {measured.where} in {other.unit!r}; the same "
-                "numbers are taken for the same bins"
+                "numbers are taken as the same bins"
             )
             warn_input(message)
 
 
 def _in_unit_of(matrix: TableMatrix, measured: Measured) -> TableMatrix:
-    """In the square of the unit of the values; the unit itself is often written for it.
+    """The covariance in the square of the unit of the values; many tables state the unit itself for the square.
 
     Raises:
-        InvalidNumberError: its unit is another one.
+        InvalidNumberError: the unit cannot be converted.
     """
     unit = measured.column.unit
     at = f"{matrix.where}: the unit of the covariance is {matrix.unit!r}, that of the values {unit!r}"
@@ -219,7 +225,7 @@ def _in_unit_of(matrix: TableMatrix, measured: Measured) -> TableMatrix:
         warn_input(f"{at}; its entries are multiplied by {factor:g}")
         return matrix.scaled(factor)
     if same_unit(unit, matrix.unit):
-        warn_input(f"{at}, of which it is taken to be the square")
+        warn_input(f"{at}; the square of that unit is assumed")
         return matrix
     msg = f"{at}, whose square is needed; name the table that belongs to these values"
     raise InvalidNumberError(msg)

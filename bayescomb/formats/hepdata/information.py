@@ -1,7 +1,7 @@
-"""What tables of HEPData know of measured values: a covariance, or a fit of the values and their nuisances.
+"""Covariance of measured values, or the fit of the values and their nuisances, from tables of HEPData.
 
-A fit is the total covariance, the impacts, pulls and constraints, and the correlation of the nuisances.  What the tables
-state twice is compared.
+A fit is the total covariance, the impacts, pulls and constraints, and the correlation of the nuisances.  Figures that the
+tables state twice are compared.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ __all__ = ["Information", "read_fit", "read_information"]
 
 @dataclass(frozen=True, kw_only=True)
 class Information:
-    """What the tables know of n values.
+    """Covariance or fit of n values.
 
     Attributes:
         covariance: shape (n, n), ``None`` if there is a fit.
-        kind: what the covariance is of.
-        fit: of the values and the nuisances.
+        kind: whether the covariance is statistical or total.
+        fit: the fit of the values and the nuisances.
         systematic: shifts of the values by independent systematic uncertainties that no source names, shape (n, m).
     """
 
@@ -54,28 +54,29 @@ class Information:
 def read_information(
     submission: Submission, mapping: TableMapping, measured: Measured, shifts: Sequence[Shift]
 ) -> Information:
-    """What the tables know of the values: their statistical covariance, or a fit of them and the nuisances.
+    """The statistical covariance of the values, or the fit of them and the nuisances.
 
-    What they state twice is compared first.  A total covariance without sources stays a total; with a statistical one beside
-    it, the difference is systematic.
+    A total covariance without sources stays a total; if there is a statistical one too, the difference is systematic.
 
     Args:
         submission: the tables.
-        mapping: which of them.
+        mapping: what each table holds.
         measured: the values, n of them.
         shifts: the breakdown.
 
     Raises:
-        InvalidMatrixError: tables contradict each other, or a matrix is none; with the numbers.
-        InvalidNumberError: an error is not above 0, or a unit another one.
-        FileFormatError: nothing says what the statistical part is.
+        InvalidMatrixError: tables contradict each other, or a matrix is no covariance or correlation.
+        InvalidNumberError: an error is not above 0, or a unit cannot be converted.
+        FileFormatError: the statistical part is not stated.
         UnknownNameError: rows of the tables are not the same.
 
     Warns:
-        InputWarning: tables hold something odd; with the numbers.
+        InputWarning: tables differ a little, or hold odd figures.
     """
-    statistical = _statistical(submission, mapping, measured, singular=bool(shifts) and mapping.pulls is None)
-    total = _total(submission, mapping, measured)
+    singular = bool(shifts) and mapping.pulls is None
+    statistical = _stated("statistical", mapping.statistical, submission, mapping, measured, singular=singular)
+    totals = () if mapping.total is None else (mapping.total,)
+    total = _stated("total", totals, submission, mapping, measured)
     if mapping.pulls is not None:
         if total is None or total.diagonal:
             msg = (
@@ -88,7 +89,7 @@ def read_information(
         if statistical is not None:
             conditional = np.linalg.inv(fit.information[: len(measured.rows), : len(measured.rows)])
             nothing = np.zeros((len(conditional), 0))
-            where = f"{mapping.where}: what the fit leaves at fixed nuisances"
+            where = f"{mapping.where}: covariance of the fit at fixed nuisances"
             report(
                 total_findings(conditional, statistical.values, nothing, nothing, names=measured.rows, slack=total.slack),
                 where=where,
@@ -109,8 +110,8 @@ def read_information(
         return Information(covariance=statistical.values)
     if total is None or not known:
         msg = (
-            f"{mapping.where}: nothing says what the statistical part is; name the label of the errors (statistical), or a "
-            "table (statistical_covariance, or total_covariance, of which it is what the sources leave)"
+            f"{mapping.where}: the statistical part is not stated; name the label of the errors (statistical), or a table "
+            "(statistical_covariance, or total_covariance, from which the sources are subtracted)"
         )
         raise FileFormatError(msg)
     if not shifts:
@@ -127,46 +128,38 @@ def read_information(
 def _quoted(
     places: Sequence[ErrorPlace], submission: Submission, mapping: TableMapping, measured: Measured
 ) -> tuple[FloatArray, FloatArray]:
-    """Errors that add in quadrature, shape (n,), and what rounding leaves open of them."""
+    """Sum of errors in quadrature, shape (n,), and its rounding errors."""
     sizes, halves = [], []
     for place in places:
         errors = quoted_errors(place, submission, mapping, measured)
         sizes.append(symmetric_sizes(errors, mapping, name=error_name(place)))
         if (sizes[-1] < 0).any():
             name = error_name(place)
-            msg = f"{mapping.where}: {sizes[-1].min():g} found as an error {name!r}, which is not below 0; correct it"
+            msg = f"{mapping.where}: error {name!r} is {sizes[-1].min():g}, it must not be negative; correct it"
             raise InvalidNumberError(msg)
         halves.append([e.rounding for e in errors])
     total = np.sqrt((np.array(sizes) ** 2).sum(axis=0))
     return total, (np.abs(sizes) * np.array(halves)).sum(axis=0) / np.maximum(total, 1e-300)
 
 
-def _statistical(
-    submission: Submission, mapping: TableMapping, measured: Measured, *, singular: bool
+def _stated(
+    kind: str,
+    places: Sequence[ErrorPlace],
+    submission: Submission,
+    mapping: TableMapping,
+    measured: Measured,
+    *,
+    singular: bool = False,
 ) -> QuotedCovariance | None:
-    if not mapping.statistical:
-        return values_covariance(submission, mapping, measured, "statistical", None, 0.0, singular=singular)
-    quoted, slack = _quoted(mapping.statistical, submission, mapping, measured)
-    if (quoted <= 0).any():
+    """The statistical or total covariance, compared with the quoted errors; without a table the squares of the errors."""
+    if not places:
+        return values_covariance(submission, mapping, measured, kind, None, 0.0, singular=singular)
+    quoted, slack = _quoted(places, submission, mapping, measured)
+    if kind == "statistical" and (quoted <= 0).any():
         msg = f"{mapping.where}.statistical: {quoted.min():g} found, a statistical error is above 0; correct the label"
         raise InvalidNumberError(msg)
-    found = values_covariance(submission, mapping, measured, "statistical", quoted, slack, singular=singular)
-    label = " and ".join(map(error_name, mapping.statistical))
-    return _compared(found, quoted, slack, measured, label)
-
-
-def _total(submission: Submission, mapping: TableMapping, measured: Measured) -> QuotedCovariance | None:
-    if mapping.total is None:
-        return values_covariance(submission, mapping, measured, "total", None, 0.0)
-    quoted, slack = _quoted([mapping.total], submission, mapping, measured)
-    found = values_covariance(submission, mapping, measured, "total", quoted, slack)
-    return _compared(found, quoted, slack, measured, error_name(mapping.total))
-
-
-def _compared(
-    found: QuotedCovariance | None, quoted: FloatArray, slack: FloatArray, measured: Measured, label: str
-) -> QuotedCovariance:
-    """A covariance whose diagonal is that of the quoted errors, or their squares where there is none."""
+    found = values_covariance(submission, mapping, measured, kind, quoted, slack, singular=singular)
+    label = " and ".join(map(error_name, places))
     if found is None:
         where = f"{measured.where}, errors {label!r}"
         return QuotedCovariance(where=where, values=np.diag(quoted**2), slack=slack, diagonal=True)
@@ -182,19 +175,19 @@ def read_fit(
 
     With the impacts g (shift of a value when the nuisance moves by its post-fit uncertainty c, the other nuisances
     following), the covariance of values and nuisances is g c, of the sign of the shift, and that of the nuisances rho c c.
-    Tables may state that covariance itself.  Where rho is not published it is approximated by 1, with a warning.
+    Tables may state that covariance itself.  Where rho is not published the unit matrix is taken for it, with a warning.
 
     Args:
         submission: the tables.
-        mapping: which of them; ``pulls`` and, unless the input is approximate, ``nuisance_correlation`` are given.
+        mapping: what each table holds; it has ``pulls`` and, unless the input is approximate, ``nuisance_correlation``.
         measured: the values.
         shifts: the impacts.
         total: covariance of the values after the fit, shape (n, n).
 
     Raises:
-        UnknownNameError: the nuisances of the tables are not the same; the message says which are where.
+        UnknownNameError: the nuisances of the tables are not the same; the message lists the differences.
         InvalidNumberError: a constraint is not above 0, or an impact two-sided.
-        InvalidMatrixError: the correlations, or all together, are not those of a fit.
+        InvalidMatrixError: the correlations, or the covariance of values and nuisances, are not positive definite.
     """
     pulls, constraints = _pulls(submission, mapping)
     impacts = {s.name.removeprefix(mapping.prefix): s for s in shifts}
@@ -216,7 +209,7 @@ def read_fit(
 def _nuisance_correlation(
     submission: Submission, mapping: TableMapping, names: Sequence[str], impacts: Sequence[str]
 ) -> tuple[FloatArray, str]:
-    """Correlation of the nuisances after the fit, and where it stands."""
+    """Correlation of the nuisances after the fit, and its place."""
     kinds = {"pulls": list(names), "breakdown and labels": list(impacts)}
     if mapping.approximate:
         _require_same(kinds)
@@ -263,7 +256,7 @@ def _pulls(submission: Submission, mapping: TableMapping) -> tuple[dict[str, flo
             error = cell.errors[0]
             if error.up != -error.down and not matches(mapping.symmetrise, name):
                 msg = (
-                    f"{cell.where}: the constraint is two-sided ({error.up:+g}, {error.down:+g}); say symmetrise = true to "
+                    f"{cell.where}: the constraint is two-sided ({error.up:+g}, {error.down:+g}); set symmetrise = true to "
                     "take half the distance between the two"
                 )
                 raise InvalidNumberError(msg)
@@ -276,7 +269,7 @@ def _pulls(submission: Submission, mapping: TableMapping) -> tuple[dict[str, flo
 
 
 def _require_same(names: dict[str, list[str]]) -> None:
-    """The nuisances are those of the pulls everywhere."""
+    """Refuse tables whose nuisances are not those of the pulls."""
     pulled = names["pulls"]
     parts = []
     for key, found in names.items():
@@ -300,7 +293,7 @@ def _one_sided(shift: Shift, mapping: TableMapping) -> FloatArray:
         msg = (
             f"{shift.where}: the impact of {shift.name!r} is two-sided in {odd.size} rows ({shift.up[i]:+g}, "
             f"{shift.down[i]:+g} in the first), where a fit takes one; "
-            "say symmetrise = true to take half the distance between the two"
+            "set symmetrise = true to take half the distance between the two"
         )
         raise InvalidNumberError(msg)
     return (shift.up - shift.down) / 2

@@ -12,7 +12,7 @@ from bayescomb.base.errors import DuplicateNameError, FileFormatError, InvalidNu
 from bayescomb.formats.csv import NUMBER
 from bayescomb.formats.hepdata.record.submission import Submission, listed
 from bayescomb.formats.hepdata.record.tables import Table, bin_of, row_label
-from bayescomb.formats.hepdata.selection import Measured, Selection, read_selection
+from bayescomb.formats.hepdata.selection import Measured, Selection, is_integer, read_selection
 from bayescomb.formats.values import check_table, flag, text, texts
 
 __all__ = ["ErrorPlace", "TableMapping", "error_name", "measured_values", "read_mapping"]
@@ -40,23 +40,23 @@ class TableMapping:
         where: the TOML table, for messages.
         values: the measured values and their labelled errors.
         statistical: the statistical errors of the values, which add in quadrature; empty if none are named.
-        total: the total errors, which are compared only.
+        total: the total errors, which are only compared.
         labels: patterns of the labels that are sources of the breakdown.
-        ignore: patterns of the labels that are left aside.
-        percent: patterns of the errors and sources that are parts of a hundred of the values, whatever their unit says.
-        uncorrelated: patterns of the sources that are independent in each row.
-        symmetrise: patterns of the errors and sources whose two sides become one size.
+        ignore: patterns of the labels that are not used.
+        percent: patterns of the errors and sources that are in percent of the values, whatever their stated unit.
+        uncorrelated: patterns of the sources that are independent from row to row.
+        symmetrise: patterns of the errors and sources whose two sides are averaged to one size.
         matrices: key -> table of a matrix.
         covariances, correlations: source -> table of its own covariance or correlation between the rows.
         breakdown: tables of shifts.
         pulls: post-fit values and constraints of the nuisances.
         nuisance_covariance: covariances of the values and the nuisances, in place of impacts.
-        approximate: the correlations of the nuisances after the fit are not known and taken for 0.
-        rows: those that are kept; ``None`` for all.
-        leave_out: labels or numbers of rows that are left aside.
-        normalised: the authors say that the distribution is normalised.
-        absent_is_zero: an error that a row does not state is 0 there.
-        prefix: put before the names of the nuisances.
+        approximate: whether the correlations of the nuisances after the fit are unknown and set to 0.
+        rows: the rows that are kept; ``None`` for all.
+        leave_out: labels or numbers of rows that are left out.
+        normalised: whether the authors say that the distribution is normalised.
+        absent_is_zero: whether an error that a row does not state is 0 there.
+        prefix: text before the names of the nuisances.
     """
 
     where: str
@@ -83,7 +83,7 @@ class TableMapping:
 
 
 def error_name(place: ErrorPlace) -> str:
-    """Label or column, as ``percent`` and messages know it.
+    """Name of an error in messages and in patterns of ``percent``: its label or its column.
 
     Examples:
         >>> error_name("stat"), error_name(read_selection({"column": "Stat. unc."}, "statistical", table="T"))
@@ -98,7 +98,7 @@ def measured_values(mapping: TableMapping, submission: Submission) -> Measured:
     """The values that a mapping names.
 
     Raises:
-        UnknownNameError: the table, the column or a row that is named is not there.
+        UnknownNameError: the submission has no such table, column or row.
         DuplicateNameError: two rows have the same label.
         InvalidNumberError: a value is no number.
     """
@@ -161,11 +161,11 @@ def _position(number: int, n: int, where: str, table: str) -> int:
 
 
 def _within(table: Table, name: str, wanted: tuple[float, float] | str, row: int, where: str) -> bool:
-    """Whether the bin or number of an axis lies in a range, or its entry is the one that is named."""
+    """Whether the bin or number of an axis lies in the wanted range, or its entry is the wanted text."""
     axis = next((a for a in table.axes if a.name == name), None)
     if axis is None:
         heads = listed([a.name for a in table.axes])
-        msg = f"{where}.rows: table {table.name!r} has no axis {name!r} to choose rows by; it has {heads}"
+        msg = f"{where}.rows: table {table.name!r} has no axis {name!r}; it has {heads}"
         raise UnknownNameError(msg)
     entry = axis.entries[row]
     if isinstance(wanted, str):
@@ -174,7 +174,7 @@ def _within(table: Table, name: str, wanted: tuple[float, float] | str, row: int
     edges = bin_of(entry)
     if edges:
         return low <= edges.low and edges.high <= high
-    assert isinstance(entry, str)  # an entry that is no text has edges
+    assert isinstance(entry, str)  # any other entry is a bin, which has edges
     if not NUMBER.fullmatch(entry):
         msg = f"{where}.rows: {entry!r} of axis {name!r} is no number or bin; name the entry as a text, or rows by number"
         raise InvalidNumberError(msg)
@@ -182,7 +182,7 @@ def _within(table: Table, name: str, wanted: tuple[float, float] | str, row: int
 
 
 def read_mapping(table: Any, *, where: str) -> TableMapping:
-    """The mapping of an entry.
+    """Read the table ``[measurements.tables]`` of a measurement.
 
     Args:
         table: the TOML table.
@@ -232,7 +232,7 @@ def read_mapping(table: Any, *, where: str) -> TableMapping:
 
 
 def _check_together(table: Mapping[str, Any], where: str) -> None:
-    """Keys that exclude each other, or need each other."""
+    """Refuse keys that exclude each other, or that lack a key they need."""
     for kind in ("statistical", "total"):
         both = [f"{kind}_{form}" for form in ("covariance", "correlation")]
         if all(key in table for key in both):
@@ -248,9 +248,9 @@ def _check_together(table: Mapping[str, Any], where: str) -> None:
     approximate = table.get("approximate") is True
     if ("pulls" in table) != ("nuisance_correlation" in table) and not (approximate and "pulls" in table):
         msg = (
-            f"{where}: pulls and constraints of nuisances and their correlation (pulls, nuisance_correlation) make a fit "
-            "together only; give both, or none, with which the breakdown counts as external sources; where that correlation "
-            "is not published, approximate = true takes it for 0"
+            f"{where}: a fit needs pulls and the correlation of its nuisances (pulls, nuisance_correlation); give both, or "
+            "none, so that the breakdown counts as external sources; if that correlation is not published, set "
+            "approximate = true, which takes it as 0"
         )
         raise FileFormatError(msg)
     if approximate and ("pulls" not in table or "nuisance_correlation" in table):
@@ -258,17 +258,17 @@ def _check_together(table: Mapping[str, Any], where: str) -> None:
         raise FileFormatError(msg)
     if "nuisance_covariance" in table and ("pulls" not in table or "breakdown" in table):
         msg = (
-            f"{where}: nuisance_covariance is of values and nuisances of a fit, in place of their impacts; give it with "
-            "pulls and without breakdown"
+            f"{where}: nuisance_covariance replaces the impacts of a fit by covariances of values and nuisances; give it "
+            "with pulls and without breakdown"
         )
         raise FileFormatError(msg)
 
 
 def _error_place(value: Any, where: str, table: str) -> ErrorPlace:
-    """A label, or columns."""
+    """A label of the values, or columns of errors."""
     if isinstance(value, str):
         return value
-    if isinstance(value, dict) and ("column" in value or "up" in value):
+    if _own_column(value):
         return read_selection(value, where, ("up", "down", "match", "label"), table=table)
     msg = f'{where}: {value!r} found, needed is a label of the values, or a column of errors, {{ column = "HEADER" }}'
     raise FileFormatError(msg)
@@ -284,7 +284,7 @@ def _shifts(table: Mapping[str, Any], key: str, where: str, values: str) -> tupl
 
 
 def _own_column(part: Any) -> bool:
-    """Columns beside the values need no table."""
+    """Whether columns are named, which stand beside the values unless a table is named too."""
     return isinstance(part, dict) and ("column" in part or "up" in part)
 
 
@@ -299,33 +299,29 @@ def _of_sources(table: Mapping[str, Any], key: str, where: str) -> dict[str, Sel
 def _rows(value: Any, where: str) -> Rows:
     if isinstance(value, dict) and value and all(_is_range(v) or isinstance(v, str) for v in value.values()):
         return {name: v if isinstance(v, str) else (float(v[0]), float(v[1])) for name, v in value.items()}
-    if isinstance(value, list) and value and all(_is_integer(v) for v in value):
+    if isinstance(value, list) and value and all(is_integer(v) for v in value):
         if len(set(value)) < len(value):
             msg = f"{where}: {value!r} found, a number stands twice; name every row once"
             raise DuplicateNameError(msg)
         return tuple(value)
     msg = (
-        f"{where}: {value!r} found, needed are numbers of rows, from 1, as in [1, 3], or axes with the range or the entry "
-        'that is meant, as in { "PT" = [50, 200], "CHANNEL" = "e" }'
+        f"{where}: {value!r} found, needed are numbers of rows, from 1, as in [1, 3], or axes with a range or an entry, "
+        'as in { "PT" = [50, 200], "CHANNEL" = "e" }'
     )
     raise FileFormatError(msg)
-
-
-def _is_integer(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _is_range(value: Any) -> bool:
     return (
         isinstance(value, list)
         and len(value) == 2
-        and all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in value)
+        and all(isinstance(v, float) or is_integer(v) for v in value)
         and value[0] <= value[1]
     )
 
 
 def _left_out(value: Any, where: str) -> tuple[str | int, ...]:
-    if not isinstance(value, list) or not all(isinstance(v, str) or _is_integer(v) for v in value):
+    if not isinstance(value, list) or not all(isinstance(v, str) or is_integer(v) for v in value):
         msg = f"{where}: {value!r} found, needed is a list of labels or numbers of rows"
         raise FileFormatError(msg)
     check_names([v for v in value if isinstance(v, str)], where=where, allow_empty=True)
@@ -333,13 +329,13 @@ def _left_out(value: Any, where: str) -> tuple[str | int, ...]:
 
 
 def _symmetrise(table: Mapping[str, Any], where: str) -> tuple[str, ...]:
-    """``true`` is all that is two-sided."""
+    """Patterns of ``symmetrise``; ``true`` stands for all errors and sources."""
     if isinstance(table.get("symmetrise"), (list, str)):
         return _patterns(table, "symmetrise", where)
     return ("*",) if flag(table, "symmetrise", where=where) else ()
 
 
 def _patterns(table: Mapping[str, Any], key: str, where: str) -> tuple[str, ...]:
-    """A text or a list of texts."""
+    """The patterns of a key, which holds a text or a list of texts."""
     value = table.get(key, [])
     return (value,) if isinstance(value, str) else tuple(texts(table, key, where=where, default=[]))

@@ -1,7 +1,7 @@
 """Matrices in tables of HEPData: a row for each pair, or a column for each row.
 
-Of two mirror entries one may be absent, so a triangle is enough.  Rows are known by their bins or names, or taken in their
-order (:mod:`bayescomb.formats.hepdata.selection`).  Axes that are the same in every row say nothing.
+One of two mirror entries may be absent, so a triangle is enough.  Rows are matched by their bins or names, or in order
+(:mod:`bayescomb.formats.hepdata.selection`).  Axes with the same entry in every row are ignored.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class TableMatrix:
         names: n labels, in the order of their appearance.
         values: shape (n, n).
         rounding: shape (n, n), half a unit of the last digit of each entry.
-        unit: of the entries.
-        axes: the axes that the rows are known by.
+        unit: unit of the entries.
+        axes: the axes that identify the rows.
     """
 
     where: str
@@ -56,11 +56,11 @@ class TableMatrix:
         """The matrix with the rows of another table, in their order.
 
         Args:
-            names: labels of those rows.
-            whose: that table, for messages.
+            names: labels of the rows of the other table.
+            whose: the other table, for messages.
 
         Raises:
-            UnknownNameError: the rows are not the same; the message lists those that one of the two has alone.
+            UnknownNameError: the rows are not the same; the message lists those that only one of the two has.
         """
         own = aligned(self.names, names)
         only_here = [n for n in own if n not in set(names)]
@@ -73,17 +73,17 @@ class TableMatrix:
             ]
             msg = (
                 f"rows do not match: {'; '.join(parts)}; name the table that belongs to these rows, correct it, or "
-                'say match = "order" if they are the same rows in the same order'
+                'set match = "order" if they are the same rows in the same order'
             )
             raise UnknownNameError(msg)
         order = [own.index(n) for n in names]
         return self._part(order, names)
 
     def part(self, numbers: Sequence[int]) -> TableMatrix:
-        """Some of its rows, by their numbers from 1.
+        """The matrix of some of its rows, by their numbers from 1.
 
         Raises:
-            UnknownNameError: there are fewer.
+            UnknownNameError: a number exceeds that of the rows.
         """
         if max(numbers) > len(self.names):
             msg = f"{self.where}: row {max(numbers)} asked for, the matrix has {len(self.names)}; correct the number"
@@ -104,11 +104,11 @@ def read_table_matrix(table: Table, columns: Sequence[Column], *, sizes: Sequenc
 
     Args:
         table: with pairs of axes and one column, or with as many columns as rows.
-        columns: those of it that were chosen.
-        sizes: numbers of rows that the matrix may have, where they are taken in their order, whatever their names.
+        columns: the chosen columns of the table.
+        sizes: numbers of rows that the matrix may have, if rows are taken in order, whatever their names.
 
     Raises:
-        FileFormatError: it has neither form, or entries are absent.
+        FileFormatError: the table has neither form, or entries are absent.
         InvalidMatrixError: two mirror entries, or two entries for one pair, differ.
         DuplicateNameError: two rows have the same label.
         InvalidNumberError: an entry is no number.
@@ -150,7 +150,7 @@ def read_table_matrix(table: Table, columns: Sequence[Column], *, sizes: Sequenc
     else:
         msg = (
             f"{where}: {len(table.axes)} axes, {len(columns)} columns and {n_rows} rows are no matrix; needed is a row for "
-            "each pair (two axes and one column, to be chosen by 'column' or 'qualifiers'), or a column for each row; where "
+            "each pair (two axes and one column, chosen by 'column' or 'qualifiers'), or a column for each row; "
             f"{_squares(sizes)}"
         )
         raise FileFormatError(msg)
@@ -184,7 +184,7 @@ def read_table_matrix(table: Table, columns: Sequence[Column], *, sizes: Sequenc
 
 
 def _pair_names(varying: Sequence[Axis], n_rows: int, sizes: Sequence[int]) -> tuple[list[str], list[str], tuple[Axis, ...]]:
-    """Names of row and column of each entry, and the axes that they are of; empty if the axes are no pairs."""
+    """Names of row and column of each entry, and the axes of the rows; all empty if the axes form no pairs."""
     half, odd = divmod(len(varying), 2)
     if not odd:
         first, second = ([_labels(axes, row) for row in range(n_rows)] for axes in (varying[:half], varying[half:]))
@@ -197,8 +197,8 @@ def _pair_names(varying: Sequence[Axis], n_rows: int, sizes: Sequence[int]) -> t
 
 def _squares(sizes: Sequence[int]) -> str:
     if not sizes:
-        return 'the axes do not tell, match = "order" takes the entries row by row'
-    return f"they are taken in order, {' or '.join(str(n * n) for n in dict.fromkeys(sizes))} entries"
+        return 'match = "order" takes the entries row by row, whatever the axes'
+    return f"rows that are taken in order need {' or '.join(str(n * n) for n in dict.fromkeys(sizes))} entries"
 
 
 def _labels(axes: Sequence[Axis], row: int) -> str:

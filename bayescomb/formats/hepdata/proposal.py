@@ -1,4 +1,4 @@
-"""A mapping to start from, for a submission that has none yet."""
+"""Proposes a mapping for a submission that has none yet."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ LENGTH: Final = 40
 
 
 def refuse_bare(path: Path) -> NoReturn:
-    """Say what a submission on its own lacks.
+    """Refuse a submission without a model file, and propose one.
 
     Raises:
-        FileFormatError: always, with a model file to start from; or the submission cannot be read.
+        FileFormatError: always, with the proposed model file in the message, or because the submission cannot be read.
     """
     record = _Record.of(read_submission(path))
     values = record.values
@@ -43,7 +43,7 @@ def refuse_bare(path: Path) -> NoReturn:
                 for i, _ in enumerate(rows, 1)
             ),
             "]",
-            '# sources = [{ name = "JES" }]  # what patterns below give nuisances to',
+            '# sources = [{ name = "JES" }]  # the patterns below assign nuisances to them',
             "",
             _entry(record, "." if path.is_dir() else path.name),
             "",
@@ -53,14 +53,14 @@ def refuse_bare(path: Path) -> NoReturn:
     )
     place = "in it" if path.is_dir() else "beside them"
     msg = (
-        f"{path}: tables of HEPData, which do not say what of them is measured and what is correlated; write a model.toml "
-        f"{place}, such as this one to be completed:\n\n{text}\n"
+        f"{path}: tables of HEPData do not state which values to combine and what is correlated; write a model.toml "
+        f"{place}; a proposal to be completed:\n\n{text}\n"
     )
     raise FileFormatError(msg)
 
 
 def proposed_tables(submission: Submission) -> str:
-    """The table ``[measurements.tables]``, and what there is to choose from as comments.
+    """The table ``[measurements.tables]``, with the tables, columns and labels of the submission as comments.
 
     Examples:
         >>> from bayescomb.formats.hepdata.record.layouts import yaml_table
@@ -80,7 +80,7 @@ def proposed_tables(submission: Submission) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class _Record:
-    """The first tables of a submission, each read once: name and the table, or what is wrong with it."""
+    """The first tables of a submission, each read once: its name, and the table or the error of its reader."""
 
     found: tuple[tuple[str, Table | BayescombError], ...]
     more: int
@@ -116,7 +116,7 @@ def _entry(record: _Record, path: str) -> str:
         'experiment = "EXPERIMENT"',
         f"hepdata = {json.dumps(path, ensure_ascii=False)}",
         f"observables = [{observables}]  # for the rows {shown}",
-        '# sources = { "PATTERN*" = "JES" }  # of the labels, to sources of the list above',
+        '# sources = { "PATTERN*" = "JES" }  # patterns of labels -> sources of the list above',
         "",
         _tables(record),
     ]
@@ -144,7 +144,7 @@ def _described(table: Table) -> str:
     heads = Counter((c.name, c.unit) for c in table.columns)
     columns = [
         f'{f"{i} " * (len(table.columns) > 1)}"{_plain(c.name)}"{f" [{_plain(c.unit)}]" if c.unit else ""}'
-        # Qualifiers are of use where a header is not enough.
+        # Qualifiers tell apart columns with the same header and unit.
         + (f" ({'; '.join(f'{_plain(k)} = {_plain(v)}' for k, v in c.qualifiers)})" if heads[c.name, c.unit] > 1 else "")
         for i, c in enumerate(table.columns[:6], 1)
     ]
@@ -179,7 +179,7 @@ def _is_square(table: Table) -> bool:
 
 
 def _side(n: int) -> int:
-    """Rows of a matrix, or of a triangle of one, with n entries; 0 if there is none."""
+    """Number of rows of the square or triangular matrix with n entries; 0 if there is none."""
     return next((m for m in range(1, n + 1) if n in (m * m, m * (m + 1) // 2)), 0)
 
 
@@ -196,11 +196,11 @@ def _guesses(record: _Record) -> Iterator[str]:
         yield f"values = {{ table = {_quoted(values.name)}, column = {1 if duplicate else _quoted(column.name)} }}"
     without = [i for i, cell in enumerate(column.cells, 1) if cell.value is None]
     if without and len(without) < len(column.cells):
-        yield f"leave_out = {without}  # which hold no number"
+        yield f"leave_out = {without}  # rows without a number"
     labels = list(column.labels)
     if labels == [NO_LABEL]:
         kind = "total" if any(_is_matrix_of(table, values) for table in record.tables) else "statistical"
-        yield f"{kind} = {_quoted(NO_LABEL)}  # no label says what it is of"
+        yield f"{kind} = {_quoted(NO_LABEL)}  # the errors have no label"
         labels = []
     statistical = [x for x in labels if x.lower().startswith("stat")]
     totals = [x for x in labels if "total" in x.lower() and x not in statistical][:1]
@@ -234,7 +234,7 @@ def _is_in_percent(label: str, column: Column) -> bool:
 
 
 def _error_columns(values: Table, word: str, key: str) -> Iterator[str]:
-    """Errors that stand in a column beside the values."""
+    """The line of a key whose errors stand in a column beside the values."""
     found = next((c for c in values.columns[1:] if word in c.name.lower() and not c.labels), None)
     if found is not None:
         yield f"{key} = {{ column = {_quoted(found.name)} }}"
@@ -246,7 +246,7 @@ def _is_matrix_of(table: Table, values: Table) -> bool:
 
 
 def _use(table: Table, values: Table) -> Iterator[str]:
-    """What a table could be, by its shape first."""
+    """Comments that say what a table could be, judged by its shape first."""
     n, rows = len(values.rows), len(table.rows)
     said = f"{table.name} {table.description} {' '.join(c.name for c in table.columns[:1])}".lower()
     if _is_matrix_of(table, values):

@@ -1,7 +1,7 @@
-"""Errors as tables quote them: under a label of the values, or in columns of their own; here in the unit of the values.
+"""Errors that tables quote under a label of the values or in separate columns, in the unit of the values.
 
-What ``percent`` names, or has percent for its unit or header, is that part of the size of the value.  Other units are
-converted where that is exact, which a warning states.
+An error that ``percent`` names, or whose unit or header is percent, is that part of the size of its value.  Other units are
+converted where the conversion is exact, which a warning states.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = [
     "warn_of_percent",
 ]
 
-# Cells in which a table says that there is nothing.
+# Cells by which a table states that it has no number.
 EMPTY: Final = frozenset({"", "-", "--", "\N{EN DASH}", "\N{EM DASH}"})
 
 
@@ -41,7 +41,7 @@ def source_labels(mapping: TableMapping, column: Column) -> list[str]:
     """The labels of the breakdown; every label of the values must be named exactly once.
 
     Raises:
-        UnknownNameError: the mapping does not say what a label is, or names one that is not there.
+        UnknownNameError: the mapping does not name a label of the values, or names one that they do not have.
 
     Warns:
         InputWarning: a label is repeated.
@@ -68,7 +68,7 @@ def source_labels(mapping: TableMapping, column: Column) -> list[str]:
     for key in ("ignore", "labels", "uncorrelated"):
         for pattern in getattr(mapping, key):
             matched = [label for label in labels if matches([pattern], label)]
-            if not matched and key != "uncorrelated":  # which may be of a table
+            if not matched and key != "uncorrelated":  # its sources may come from a table
                 msg = f"{where}.{key}: {pattern!r} matches no label of the values; they have {listed(labels)}"
                 raise UnknownNameError(msg)
             for label in matched:
@@ -76,9 +76,9 @@ def source_labels(mapping: TableMapping, column: Column) -> list[str]:
     silent = [label for label in labels if label not in spoken]
     if silent:
         msg = (
-            f"{where}: the values have errors labelled {listed(silent)}, of which the mapping says nothing; name them by "
-            "'statistical', 'total' (compared only), 'labels' (sources; patterns as \"sys,*\"), 'uncorrelated' (sources "
-            "that are independent in each row) or 'ignore'"
+            f"{where}: the values have errors labelled {listed(silent)}, which the mapping does not name; name them by "
+            "'statistical', 'total' (only compared), 'labels' (sources; patterns as \"sys,*\"), 'uncorrelated' (sources "
+            "that are independent from row to row) or 'ignore'"
         )
         raise UnknownNameError(msg)
     chosen = [label for label in labels if spoken[label] == "labels"]
@@ -86,8 +86,8 @@ def source_labels(mapping: TableMapping, column: Column) -> list[str]:
         ours = [label for label in chosen if label in {f"{base}_{i + 1}" for i in range(n)}]
         if ours:
             message = (
-                f"{where}: the values have {n} errors labelled {base!r}, which are taken for {n} sources in the order in "
-                f"which they stand ({listed(ours)}); look whether they are"
+                f"{where}: the values have {n} errors labelled {base!r}, which are taken as {n} sources in their "
+                f"order ({listed(ours)}); check that they are"
             )
             warn_input(message)
     return chosen
@@ -97,10 +97,10 @@ def labelled_errors(label: str, mapping: TableMapping, column: Column) -> list[L
     """The errors of a label, one per row.
 
     Raises:
-        FileFormatError: rows do not state it.
+        FileFormatError: a row does not state the error.
 
     Warns:
-        InputWarning: they exceed the values as percentages do.
+        InputWarning: the errors exceed the values as percentages do.
     """
     found: list[LabelledError] = []
     absent: list[Cell] = []
@@ -114,9 +114,9 @@ def labelled_errors(label: str, mapping: TableMapping, column: Column) -> list[L
     counted = any(label == f"{base}_{i + 1}" for base, n in column.repeated.items() for i in range(n))
     if absent and (counted or not mapping.absent_is_zero):
         remedy = (
-            "of errors with one label nobody knows which is absent; give each its own label"
+            "it is not known which of the errors with one label is absent; give each its own label"
             if counted
-            else "if it is 0 there, say so by absent_is_zero = true"
+            else "if it is 0 there, set absent_is_zero = true"
         )
         more = f", nor in {len(absent) - 1} more rows" if len(absent) > 1 else ""
         msg = f"{absent[0].where}: no error labelled {label!r}{more}, but others have it; {remedy}"
@@ -132,9 +132,9 @@ def quoted_errors(
     """Statistical or total errors, under a label of the values or in a column.
 
     Raises:
-        FileFormatError: rows do not state it.
+        FileFormatError: a row does not state the error.
         UnknownNameError: there is no such column, or it has other rows than the values.
-        InvalidNumberError: a cell is no number, or the unit another one.
+        InvalidNumberError: a cell is no number, or its unit cannot be converted.
     """
     if isinstance(place, str):
         return labelled_errors(place, mapping, measured.column)
@@ -144,7 +144,7 @@ def quoted_errors(
     if positions is None:
         msg = (
             f"{place.where}: the rows of table {table.name!r} ({listed(table.rows[:5])}) are not those of the values "
-            f'({listed(measured.rows[:5])}); name a column beside the values, or say match = "order"'
+            f'({listed(measured.rows[:5])}); name a column beside the values, or set match = "order"'
         )
         raise UnknownNameError(msg)
     where = f"{place.where}: table {table.name!r}"
@@ -168,15 +168,15 @@ def column_errors(
     """Errors that stand as numbers in columns, in the unit of the values.
 
     Args:
-        name: of the error or source.
+        name: name of the error or source.
         ups: column and row of each shift at +1 sigma, n of them.
-        downs: of each at -1 sigma; ``None`` if they are the opposite.
-        mapping: what is in percent, and whether an empty cell is 0.
+        downs: column and row of each shift at -1 sigma; ``None`` if these are the opposite of ``ups``.
+        mapping: states what is in percent, and whether an empty cell is 0.
         measured: the n values.
-        label: of the errors that are meant, in cells without a value.
+        label: label of the errors to use in cells without a value.
 
     Raises:
-        InvalidNumberError: a cell is no number, or its unit another one.
+        InvalidNumberError: a cell is no number, or its unit cannot be converted.
         FileFormatError: a cell is empty.
 
     Warns:
@@ -208,20 +208,20 @@ def says_something(cell: Cell) -> bool:
 def _in_unit_of(
     column: Column, cell: Cell, value: Cell, name: str, label: str, mapping: TableMapping, values: Column
 ) -> LabelledError:
-    """A shift that a cell states as a number, or as the error of a value that is empty, in the unit of the values."""
+    """A shift that a cell states as its number or, if it has none, as its error, in the unit of the values."""
     percent = matches(mapping.percent, name) or (is_percent(column.unit) and not is_percent(values.unit))
     if cell.text in EMPTY and cell.errors:
         stated = [e for e in cell.errors if not label or e.label == label]
         if len(stated) != 1:
             msg = (
-                f"{cell.where}: errors labelled {listed([e.label for e in cell.errors])} found, of which one is needed; "
+                f"{cell.where}: errors labelled {listed([e.label for e in cell.errors])} found, exactly one is needed; "
                 'name it by label = "..."'
             )
             raise FileFormatError(msg)
         error, percent = stated[0], percent or stated[0].percent
     elif cell.text in EMPTY:
         if not mapping.absent_is_zero:
-            msg = f"{cell.where}: an empty cell found, a number is needed; if it is 0, say so by absent_is_zero = true"
+            msg = f"{cell.where}: an empty cell found, a number is needed; if it is 0, set absent_is_zero = true"
             raise FileFormatError(msg)
         error = LabelledError(label=name, up=0.0, down=0.0, symmetric=True)
     else:
@@ -249,12 +249,12 @@ def state_conversions(columns: Iterable[Column], measured: Measured, *, where: s
 
 
 def warn_of_percent(name: str, errors: Sequence[LabelledError], values: Sequence[Cell], mapping: TableMapping) -> None:
-    """Warn where most errors exceed their values: they are percentages as a rule."""
+    """Warn where most errors exceed their values, as then they usually are percentages."""
     pairs = [(max(abs(e.up), abs(e.down)), value.number()) for e, value in zip(errors, values, strict=True)]
     if mostly_above(pairs):
         message = (
             f"{mapping.where}: the errors of {name!r} exceed the values in most rows ({pairs[0][0]:g} for {pairs[0][1]:g} "
-            f"in the first), as percentages do; if they are in percent, say percent = [{name!r}]"
+            f"in the first), as percentages do; if they are in percent, set percent = [{name!r}]"
         )
         warn_input(message)
 
@@ -273,13 +273,13 @@ def symmetric_sizes(errors: Sequence[LabelledError], mapping: TableMapping, *, n
     """One size per error, shape (n,).
 
     Raises:
-        InvalidNumberError: one is two-sided and the mapping does not say that it may be symmetrised.
+        InvalidNumberError: an error is two-sided and ``symmetrise`` does not name it.
     """
     for error in errors:
         if error.up != -error.down and not matches(mapping.symmetrise, name):
             msg = (
                 f"{mapping.where}: the error {name!r} is two-sided ({error.up:+g}, {error.down:+g}), where the model "
-                "takes one size; say symmetrise = true to take half the distance between the two"
+                "takes one size; set symmetrise = true to take half the distance between the two"
             )
             raise InvalidNumberError(msg)
     return np.array([error.symmetrised for error in errors])

@@ -1,7 +1,7 @@
-"""What names a table of a submission, columns of it by header or number, and how its rows are matched to the values.
+"""Selects a table of a submission and its columns, by header or number, and matches its rows to the values.
 
 Rows are matched by their bins and names.  A bin may be written as a text (``0.0-0.3``) or by its centre, and plain numbers
-1 to n, 0 to n - 1 or 0.5 to n - 0.5 count the rows; where that does not help, ``match = "order"`` takes them as they stand.
+1 to n, 0 to n - 1 or 0.5 to n - 0.5 count the rows; ``match = "order"`` takes the rows in the order of the table instead.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bayescomb.formats.hepdata.record.submission import MAX_LISTED, Submission, 
 from bayescomb.formats.hepdata.record.tables import Axis, Column, Table, bin_of, row_label
 from bayescomb.formats.values import check_keys, text, texts
 
-__all__ = ["Chosen", "Match", "Measured", "Selection", "aligned", "matches", "only", "read_selection"]
+__all__ = ["Chosen", "Match", "Measured", "Selection", "aligned", "is_integer", "matches", "only", "read_selection"]
 
 SELECTION_KEYS: Final = ("table", "column", "qualifiers")
 # A header, or the number of a column, from 1.
@@ -27,14 +27,14 @@ Heading = str | int
 
 
 class Match(StrEnum):
-    """How rows of a table are those of the values: by their bins and names, or in their order."""
+    """How rows of a table are matched to those of the values: by their bins and names, or in their order."""
 
     NAMES = "names"
     ORDER = "order"
 
 
 def matches(patterns: Sequence[str], name: str) -> bool:
-    """Whether a name is one of the patterns, as it stands or as in a shell.
+    """Whether a name equals one of the patterns, or matches it with the wildcards of a shell.
 
     Examples:
         >>> matches(["sys,unc*"], "sys,uncor"), matches(["JES [1]"], "JES [1]"), matches(["stat"], "sys")
@@ -45,7 +45,7 @@ def matches(patterns: Sequence[str], name: str) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Chosen:
-    """A table with the columns of it that are meant."""
+    """A table and its chosen columns."""
 
     table: Table
     columns: tuple[Column, ...]
@@ -58,21 +58,21 @@ class Chosen:
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """What names a table and columns of it.
+    """A table and columns of it, as a model file names them.
 
     Attributes:
         where: the key, for messages.
         table: name of the table.
         column: header of the columns, or the number of one; ``None`` for all.
         qualifiers: name -> value that the columns must have.
-        up, down: columns of the shifts at +1 and at -1 sigma, where they are columns of their own.
-        constraint: column of the constraints, where they are no errors of the pulls.
-        name: of the nuisance, if it is not the one of the table or column.
-        names: column or axis that names the sources, where they are rows.
-        ignore: patterns of sources in rows or columns that are left aside.
-        match: how the rows are those of the values.
-        label: of the errors that are the shifts, in cells without a value.
-        rows: of a matrix, by number, where it is of more than the values.
+        up, down: columns of the shifts at +1 and at -1 sigma, if these are separate columns.
+        constraint: column of the constraints, if these are not the errors of the pulls.
+        name: name of the nuisance, if it is not that of the table or column.
+        names: column or axis that names the sources, if the sources are rows.
+        ignore: patterns of sources in rows or columns that are not used.
+        match: how the rows are matched to those of the values.
+        label: label of the errors that are the shifts, in cells without a value.
+        rows: numbers of the rows of a matrix that belong to the values, if it has others too.
     """
 
     where: str
@@ -93,7 +93,7 @@ class Selection:
         """The columns in the submission.
 
         Raises:
-            UnknownNameError: there is no such table or column; the message lists those that are there.
+            UnknownNameError: there is no such table or column; the message lists the existing ones.
         """
         table = submission.table(self.table, where=self.where)
         columns = [c for c in table.columns if all(_qualified(c, k, v) for k, v in self.qualifiers.items())]
@@ -109,10 +109,10 @@ class Selection:
         return Chosen(table=table, columns=tuple(columns))
 
     def named(self, table: Table, columns: Sequence[Column], name: Heading) -> list[Column]:
-        """Those of the columns that have the header, or the one of a number, counted from 1 among all of the table.
+        """The columns with a header, or the column of a number, counted from 1 among all columns of the table.
 
         Raises:
-            UnknownNameError: there is none.
+            UnknownNameError: there is no such column.
         """
         if isinstance(name, int):
             found = [c for c in columns if 1 <= name <= len(table.columns) and c is table.columns[name - 1]]
@@ -129,10 +129,10 @@ class Selection:
         return found
 
     def single(self, submission: Submission) -> tuple[Chosen, Column]:
-        """The one column that is meant.
+        """The table and its only chosen column.
 
         Raises:
-            UnknownNameError: there is none, or more than one.
+            UnknownNameError: no column is chosen, or more than one.
         """
         found = self.chosen(submission)
         return found, only(found.columns, where=f"{self.where}: table {self.table!r}")
@@ -146,8 +146,8 @@ class Measured:
         where: file and table, for messages.
         all_rows: labels of all rows of the table.
         kept: positions of the rows that are kept.
-        rows: labels of those, n of them.
-        axes: what the rows are known by, n entries each.
+        rows: labels of the kept rows, n of them.
+        axes: the axes that identify the rows, n entries each.
         column: the values, n of them.
     """
 
@@ -159,7 +159,7 @@ class Measured:
     column: Column
 
     def positions(self, own: Sequence[str], match: Match) -> list[int] | None:
-        """Where among the rows of another table those of the values stand; ``None`` if they are not there.
+        """Positions of the rows of the values in another table; ``None`` if that table does not have them.
 
         Args:
             own: labels of the rows of the other table.
@@ -179,7 +179,7 @@ class Measured:
 
 
 def aligned(own: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
-    """Labels of the rows of one table in terms of those of another; as they are where these do not match.
+    """Labels of the rows of one table as another table writes them; unchanged if the rows do not match.
 
     Examples:
         >>> aligned(["0.3-0.7", "0.0-0.3"], ["0 - 0.3", "0.3 - 0.7"]), aligned(["0.15", "0.5"], ["0 - 0.3", "0.3 - 0.7"])
@@ -198,7 +198,7 @@ def aligned(own: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _part_by_part(label: str, written: Callable[[str], str]) -> str:
-    """A label of several axes, each written anew; the comma within brackets separates edges."""
+    """A label of several axes, each rewritten by a function; a comma within brackets separates edges."""
     plain = re.sub(r"[\[(]([^,()\[\]]*),([^,()\[\]]*)[\])]", r"\1 to \2", label)
     return ", ".join(written(part) for part in plain.split(", "))
 
@@ -214,10 +214,10 @@ def _centre(part: str) -> str:
 
 
 def only(columns: Sequence[Column], *, where: str) -> Column:
-    """The column, if it is one.
+    """The only column.
 
     Raises:
-        UnknownNameError: there are more; the message lists them with their qualifiers.
+        UnknownNameError: there is none or more than one; the message lists them with their qualifiers.
     """
     if len(columns) != 1:
         described = [f"{c.name}{''.join(f', {k} = {v}' for k, v in c.qualifiers)}" for c in columns]
@@ -227,7 +227,7 @@ def only(columns: Sequence[Column], *, where: str) -> Column:
 
 
 def _qualified(column: Column, name: str, value: str) -> bool:
-    """With or without the unit; numbers by what they are."""
+    """Whether a column has a qualifier, compared with or without its unit, and numbers by their value."""
     for key, text_ in column.qualifiers:
         if key == name and (text_ == value or text_.partition(" ")[0] == value or _same_number(text_, value)):
             return True
@@ -242,16 +242,16 @@ def _same_number(first: str, second: str) -> bool:
 
 
 def read_selection(value: Any, where: str, more: Sequence[str] = (), *, table: str = "") -> Selection:
-    """A selection as it stands in TOML: the name of a table, or a table with ``table``, ``column`` and ``qualifiers``.
+    """Read a selection in TOML: the name of a table, or a table with ``table``, ``column`` and ``qualifiers``.
 
     Args:
-        value: what stands there.
-        where: its key, for messages.
-        more: keys that are allowed besides.
-        table: the table that is meant where none is named.
+        value: the value of the key.
+        where: the key, for messages.
+        more: further keys that are allowed.
+        table: the table to use if none is named.
 
     Raises:
-        FileFormatError: it has another form.
+        FileFormatError: the value has another form.
         UnknownNameError: a key is not known.
 
     Examples:
@@ -293,15 +293,26 @@ def read_selection(value: Any, where: str, more: Sequence[str] = (), *, table: s
     )
 
 
+def is_integer(value: Any) -> bool:
+    """Whether a value of TOML is a whole number, which a truth value is not.
+
+    Examples:
+        >>> is_integer(2), is_integer(True)
+        (True, False)
+    """
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _heading(value: Any, where: str) -> Heading:
-    if isinstance(value, bool) or not isinstance(value, (str, int)) or (isinstance(value, int) and value < 1):
+    if not isinstance(value, str) and not (is_integer(value) and value > 0):
         msg = f"{where}: {value!r} found, needed is the header of a column, or its number from 1"
         raise FileFormatError(msg)
-    return value
+    found: Heading = value
+    return found
 
 
 def _numbers(value: Any, where: str) -> tuple[int, ...]:
-    whole = isinstance(value, list) and all(isinstance(v, int) and not isinstance(v, bool) and v > 0 for v in value)
+    whole = isinstance(value, list) and all(is_integer(v) and v > 0 for v in value)
     if not whole or not value or len(set(value)) < len(value):
         msg = f"{where}: {value!r} found, needed are numbers of rows, from 1 and each once, as in [11, 12, 13]"
         raise FileFormatError(msg)
@@ -309,7 +320,7 @@ def _numbers(value: Any, where: str) -> tuple[int, ...]:
 
 
 def _names(value: Any, where: str) -> Heading:
-    """A column is named as everywhere, so that a bare text is not mistaken for a source."""
+    """A column in the form ``{ column = ... }``, as a bare text could be mistaken for a source."""
     if not isinstance(value, dict) or set(value) != {"column"}:
         msg = f'{where}: {value!r} found, needed is the column or axis that names the sources, {{ column = "HEADER" }}'
         raise FileFormatError(msg)

@@ -1,17 +1,17 @@
-"""Result sets of HFLAV's combination-code as measurements, sources and blocks, alone or in a ``model.toml``.
+"""Result sets of HFLAV's combination-code, with their intercorrelations, as measurements, sources and blocks of the prior.
 
 A file is ``{"ResultSetLabels": ["All", "All"], "IntercorrelationMaps": [{NAME: {"ictype": ..., "scale": ...}}, ...],
-"ParameterEquivalenceLists": [[...], ...]}``.  It speaks of every pair of result sets, or of those whose labels it lists.
+"ParameterEquivalenceLists": [[...], ...]}``.  It applies to every pair of result sets, or to the sets whose labels it lists.
 For a systematic error that two sets have,
 
 - ``DIAG`` correlates the same parameter (or parameters of one equivalence list) in both by ``scale`` (1 by default);
-- ``FULL`` correlates every parameter of one with every parameter of the other by ``scale`` times what the two sets say of
-  the pair inside themselves.  ``strategy`` chooses from the two numbers: ``SQRT`` (default; the signed geometric mean, the
-  arithmetic one where the signs differ), ``AVG``, ``MIN`` or ``MAX``; a pair that only one set knows is uncorrelated, or
-  takes that set's number with ``SETSQRT``, ``SETAVG``, ``SETMIN`` or ``SETMAX``.
+- ``FULL`` correlates every parameter of one with every parameter of the other by ``scale`` times the correlation
+  that the two sets state for the pair.  ``strategy`` chooses from the two numbers: ``SQRT`` (default; the signed geometric
+  mean, or the arithmetic mean if the signs differ), ``AVG``, ``MIN`` or ``MAX``.  A pair that only one set states is
+  uncorrelated; with ``SETSQRT``, ``SETAVG``, ``SETMIN`` or ``SETMAX`` it takes the number of that set.
 
-Of two files that speak of the same error the later one counts.  Equivalence lists count where the maps of their file do (the
-program looks them up by the number of the file, which differs where a file has none or several).
+If two files name the same error, the later one counts.  Equivalence lists apply to the same sets as the maps of their file
+(the program looks them up by the number of the file, which differs if a file has none or several).
 """
 
 from __future__ import annotations
@@ -53,15 +53,16 @@ def read_averaging(
     Args:
         results: files of result sets.
         intercorrelations: files of intercorrelation maps.
-        parameters: those to keep, all by default.
+        parameters: parameters to keep, all by default.
         result_sets: labels of the sets to keep, all by default.
-        experiments: pattern of labels -> experiment; a set that none matches is an experiment of its own.
-        asymmetric: read asymmetric errors of sets of one parameter, which need the treatment ``"nuisance"``.
+        experiments: pattern of labels -> experiment; a set that no pattern matches is an experiment of its own.
+        asymmetric: whether to read asymmetric errors of sets of one parameter, which need the treatment ``"nuisance"``.
 
     Raises:
         DuplicateNameError: a label is in two files.
         UnknownNameError: a parameter or a label to keep is in no file.
-        FileFormatError: nothing is kept; the errors of the readers.
+        FileFormatError: no result set is kept.
+        Other bayescomb errors: as of :func:`read_result_sets` and :func:`read_intercorrelations`.
     """
     sets = [one for path in results for one in read_result_sets(path, asymmetric=asymmetric)]
     labels = [one.label for one in sets]
@@ -95,12 +96,12 @@ def read_averaging(
 
 
 def load_result_list(path: Path) -> Combination:
-    """A combination from one file of result sets, every parameter an observable, nothing correlated between the sets.
+    """A combination of one file of result sets: every parameter is an observable, and the sets are uncorrelated.
 
     The covariances are summed as given, as combination-code does.
 
     Raises:
-        BayescombError: as :func:`read_averaging`.
+        BayescombError: as of :func:`read_averaging`.
     """
     return read_averaging([path]).combination(path)
 
@@ -117,7 +118,7 @@ class IntercorrelationMap:
     """One file of intercorrelations.
 
     Attributes:
-        labels: result sets it speaks of; all of them if it is empty.
+        labels: labels of the result sets it applies to; empty if it applies to all.
         maps: systematic error -> ``ictype``, ``scale`` and ``strategy``.
         equivalent: lists of parameters that count as one.
     """
@@ -132,11 +133,11 @@ def read_intercorrelations(path: Path, *, labels: Sequence[str]) -> Intercorrela
 
     Args:
         path: a JSON file.
-        labels: of the result sets there are.
+        labels: labels of all result sets.
 
     Raises:
-        FileFormatError: a key is missing or holds something else.
-        UnknownNameError: there is no result set of a label.
+        FileFormatError: a key is missing or its value has another form.
+        UnknownNameError: no result set has a listed label.
         OptionError: ``ictype`` or ``strategy`` is not known.
         InvalidMatrixError: a scale is beyond 1.
     """
@@ -153,7 +154,7 @@ def read_intercorrelations(path: Path, *, labels: Sequence[str]) -> Intercorrela
         for name, value in entry.items():
             maps[name] = _map(value, f"{path}: {name!r}")
     given = document["ParameterEquivalenceLists"]
-    lists = [found for found in given if found] if isinstance(given, list) else given  # files without any have [""]
+    lists = [found for found in given if found] if isinstance(given, list) else given  # a file without lists has [""]
     if not isinstance(lists, list) or not all(isinstance(found, list) for found in lists):
         msg = f"{path}: ParameterEquivalenceLists = {lists!r} found, a list of lists of parameters is needed"
         raise FileFormatError(msg)
@@ -178,10 +179,10 @@ def prior_blocks(sets: Sequence[ResultSet], maps: Sequence[IntercorrelationMap])
 
     Args:
         sets: the result sets.
-        maps: in the order of their files.
+        maps: the intercorrelations, in the order of their files.
 
     Raises:
-        InvalidMatrixError: a set of which only the total correlations are known is to be correlated with another.
+        InvalidMatrixError: a map correlates a set that states only total correlations.
     """
     blocks = []
     for source in dict.fromkeys(name for s in sets for name in s.systematics):
@@ -196,9 +197,8 @@ def prior_blocks(sets: Sequence[ResultSet], maps: Sequence[IntercorrelationMap])
             if between.any():
                 for one in (s for s in (first, second) if s.total is not None):
                     msg = (
-                        f"{one.where}: only the correlations of the total errors are known, so that nothing of "
-                        f"{source!r} can be correlated with another result set; give the matrices of its parts, or take the "
-                        "map away"
+                        f"{one.where}: only the correlations of the total errors are stated, so that {source!r} "
+                        "cannot be correlated with another result set; give a matrix for each error, or remove the map"
                     )
                     raise InvalidMatrixError(msg)
             correlation[starts[i] : starts[i + 1], starts[j] : starts[j + 1]] = between
@@ -231,7 +231,7 @@ def _between(source: str, first: ResultSet, second: ResultSet, maps: Sequence[In
 
 
 def _inside(one: ResultSet, source: str, p: str, q: str, lists: Sequence[frozenset[str]]) -> float | None:
-    """What a set says of the correlation of two parameters, under these names or equivalent ones; ``None`` if nothing."""
+    """Correlation of two parameters, or of equivalent ones, that a set states; ``None`` if it does not."""
     matrix = one.systematics[source][1]
 
     def position(name: str) -> int | None:
@@ -245,7 +245,7 @@ def _inside(one: ResultSet, source: str, p: str, q: str, lists: Sequence[frozens
 
 
 def _chosen(inside: Sequence[float | None], strategy: str) -> float:
-    """The correlation by the rule of the map, from what the two sets state."""
+    """The correlation by the strategy of the map, from those that the two sets state."""
     known = [c for c in inside if c is not None]
     rule = strategy.removeprefix("SET")
     if len(known) < 2:

@@ -1,15 +1,15 @@
 """Reader of result sets of HFLAV's combination-code (PyPI ``combination-code``): a JSON file is a list of measurements.
 
 A file is ``{"ResultSet": [...]}``.  Each set has a ``ResultSetLabel``, a list ``Parameter`` of ``Name``, ``Value`` and
-``Error`` (statistical), perhaps a ``StatisticalCorrelationMatrix``, and ``SystematicErrors`` with a ``Name``, ``Values``
-and perhaps a ``SystematicCorrelationMatrix`` each (uncorrelated where it is absent).  A set becomes a measurement of its
-label, a systematic error a source with a nuisance per parameter, and its matrix a block of the prior.  A set with a
-``TotalCorrelationMatrix`` is a measurement with a total covariance, of which the parts are not told apart.
+``Error`` (statistical), optionally a ``StatisticalCorrelationMatrix``, and ``SystematicErrors``, each with a ``Name``,
+``Values`` and optionally a ``SystematicCorrelationMatrix``; a matrix that is absent is the unit matrix.  A set becomes a
+measurement of its label, a systematic error a source with a nuisance per parameter, and its matrix a block of the prior.  A
+set with a ``TotalCorrelationMatrix`` becomes a measurement with a total covariance, which does not separate the sources.
 
-Asymmetric errors (``ErrorUp``, ``ValuesUp``, ...) are not used, with a warning: the symmetric ones beside them are, as in
-all averages of that program but one, of sets of one parameter without intercorrelations.  There it interpolates the error
-between the two at the average and averages again until nothing changes (the PDG's way), which is a recipe for weights and no
-likelihood.  With ``asymmetric`` those of sets of one parameter are read here as the two-sided errors of all other inputs
+By default the symmetric errors are used, and a warning names asymmetric ones (``ErrorUp``, ``ValuesUp``, ...).  That program
+does the same, except for sets of one parameter without intercorrelations: there it interpolates the error between the two
+sides at the average and averages again until nothing changes (as the PDG does), which sets weights but is no likelihood.
+With ``asymmetric`` the two-sided errors of sets of one parameter are read as those of all other inputs
 (:func:`~bayescomb.inputs.measurements.asymmetric_statistics`, and a response with a kink for each source).
 """
 
@@ -51,18 +51,18 @@ ROUNDED: Final = 5.1e-4
 
 @dataclass(frozen=True, kw_only=True)
 class ResultSet:
-    """One result set, n parameters of it.
+    """One result set of n parameters.
 
     Attributes:
         where: the file and the label.
-        label: of the set.
+        label: label of the set.
         parameters: n names.
         values: shape (n,).
-        errors: statistical, shape (n,).
-        statistical: their correlations, shape (n, n).
+        errors: statistical errors, shape (n,).
+        statistical: correlations of the statistical errors, shape (n, n).
         systematics: source -> sizes, shape (n,), and correlations, shape (n, n).
-        total: correlations of the total errors, shape (n, n); ``None`` if the parts have theirs.
-        two_sided: of a set of one parameter, source -> its sizes up and down where these differ; ``""`` for the statistics.
+        total: correlations of the total errors, shape (n, n); ``None`` if each error has its own correlations.
+        two_sided: source -> sizes up and down, if these differ and n = 1; the key of the statistical error is ``""``.
     """
 
     where: str
@@ -80,7 +80,7 @@ class ResultSet:
         return self.label if len(self.parameters) == 1 else f"{self.label}: {parameter}"
 
     def only(self, parameters: Collection[str]) -> ResultSet:
-        """The set without other parameters."""
+        """The set with these of its parameters only."""
         keep = [i for i, name in enumerate(self.parameters) if name in parameters]
         at = np.ix_(keep, keep)
         return dataclasses.replace(
@@ -107,7 +107,7 @@ def json_document(path: Path, *, required: Sequence[str]) -> dict[str, Any]:
     """The object in a JSON file.
 
     Raises:
-        FileFormatError: the file is absent, no JSON, no object, or a key is missing.
+        FileFormatError: the file is absent, is no JSON, holds no object, or lacks a key.
     """
     try:
         document = json.loads(read_text(path))
@@ -124,16 +124,27 @@ def json_document(path: Path, *, required: Sequence[str]) -> dict[str, Any]:
     return document
 
 
-def objects(document: Mapping[str, Any], key: str, *, where: str) -> list[Mapping[str, Any]]:
+def objects(document: Mapping[str, Any], key: str, *, where: str, keys: Sequence[str] = ()) -> list[Mapping[str, Any]]:
     """The objects of a list.
 
+    Args:
+        document: the object that holds the list.
+        key: key of the list.
+        where: place of the document, for messages.
+        keys: keys of every object, ``Name`` among them; with keys the list must not be empty.
+
     Raises:
-        FileFormatError: the value of the key is no list of objects.
+        FileFormatError: the value of the key is no list of such objects.
     """
     found = document[key]
-    if not isinstance(found, list) or not all(isinstance(f, dict) for f in found):
-        msg = f"{where}: {key} = {reprlib.repr(found)} found, a list of objects is needed"
+    if not isinstance(found, list) or not all(isinstance(f, dict) for f in found) or (keys and not found):
+        which = f" with {', '.join(keys)}" if keys else ""
+        msg = f"{where}: {key} = {reprlib.repr(found)} found, a list of objects{which} is needed"
         raise FileFormatError(msg)
+    for part in found if keys else ():
+        if not all(k in part for k in keys) or not isinstance(part["Name"], str) or not part["Name"]:
+            msg = f"{where}, {key}: {dict(part)!r} found, {', '.join(keys)} are needed; complete it"
+            raise FileFormatError(msg)
     return found
 
 
@@ -142,16 +153,16 @@ def read_result_sets(path: Path, *, asymmetric: bool = False) -> list[ResultSet]
 
     Args:
         path: a JSON file.
-        asymmetric: read asymmetric errors of sets of one parameter.
+        asymmetric: whether to read asymmetric errors of sets of one parameter.
 
     Raises:
-        FileFormatError: a key is missing or holds something else.
+        FileFormatError: a key is missing or its value has another form.
         InvalidNumberError: a value or an error is no number, or an error is negative.
         InvalidMatrixError: a matrix has another shape, or is no correlation matrix.
         DuplicateNameError: a label, a parameter or a systematic error of a set stands twice.
 
     Warns:
-        InputWarning: asymmetric errors are given, of which the symmetric one is used.
+        InputWarning: the file has asymmetric errors, but the symmetric ones are used.
     """
     document = json_document(path, required=(RESULT_SETS,))
     found: list[ResultSet] = []
@@ -174,14 +185,16 @@ def _result_set(entry: Mapping[str, Any], place: str, path: Path, *, two_sided_w
         msg = f"{place}: ResultSetLabel = {label!r} found, a text is needed"
         raise FileFormatError(msg)
     where = f"{path}: {label!r}"
-    parameters = _listed(entry, "Parameter", where, keys=("Name", "Value", "Error"))
+    parameters = objects(entry, "Parameter", where=where, keys=("Name", "Value", "Error"))
     names = [p["Name"] for p in parameters]
     check_names(names, where=f"{where}, Parameter")
     n = len(names)
     values = np.array([number(p["Value"], where=f"{where}, {p['Name']}") for p in parameters])
     errors = np.array([_size(p["Error"], where=f"{where}, Error of {p['Name']}") for p in parameters])
     systematics = {}
-    listed = _listed(entry, "SystematicErrors", where, keys=("Name", "Values")) if entry.get("SystematicErrors") else []
+    listed = (
+        objects(entry, "SystematicErrors", where=where, keys=("Name", "Values")) if entry.get("SystematicErrors") else []
+    )
     for source in listed:
         name, at = source["Name"], f"{where}, systematic error {source['Name']!r}"
         if name in systematics:
@@ -217,30 +230,17 @@ def _result_set(entry: Mapping[str, Any], place: str, path: Path, *, two_sided_w
 
 
 def _sides(part: Mapping[str, Any], keys: tuple[str, str, str], where: str) -> tuple[float, float]:
-    """Sizes up and down of the only parameter, those of the symmetric error where one is not given."""
+    """Sizes up and down of the only parameter; a side that is not given is the symmetric error."""
     found = []
     for key in keys[1:]:
         given = part.get(key, part[keys[0]])
         at = f"{where}, {key}"
         value = number(given[0] if isinstance(given, list) and len(given) == 1 else given, where=at)
         if key in part and value < 0:
-            msg = f"{at}: {value:g} found, a size is not negative; correct it"
+            msg = f"{at}: {value:g} found, a size must not be negative; correct it"
             raise InvalidNumberError(msg)
         found.append(value)
     return found[0], found[1]
-
-
-def _listed(entry: Mapping[str, Any], key: str, where: str, *, keys: Sequence[str]) -> list[Mapping[str, Any]]:
-    found = entry[key]
-    if not isinstance(found, list) or not found or not all(isinstance(f, dict) for f in found):
-        msg = f"{where}: {key} = {found!r} found, a list of objects with {', '.join(keys)} is needed"
-        raise FileFormatError(msg)
-    for part in found:
-        missing = [k for k in keys if k not in part]
-        if missing or not isinstance(part["Name"], str) or not part["Name"]:
-            msg = f"{where}, {key}: {dict(part)!r} found, {', '.join(keys)} are needed; complete it"
-            raise FileFormatError(msg)
-    return found
 
 
 def _size(value: Any, *, where: str) -> float:
@@ -252,7 +252,7 @@ def _size(value: Any, *, where: str) -> float:
 
 
 def _matrix(entry: Mapping[str, Any], key: str, names: Sequence[str], *, where: str) -> FloatArray:
-    """A correlation matrix, the unit matrix where it is not given; rounded off-diagonal pairs are averaged."""
+    """A correlation matrix, the unit matrix if it is not given; mirror entries that differ by rounding are averaged."""
     given = entry.get(key)
     if given is None:
         return np.eye(len(names))
@@ -309,7 +309,7 @@ def measurement_of(found: ResultSet, *, experiment: str = "") -> Measurement:
 
 
 def _two_sided(found: ResultSet, name: str, experiment: str) -> Measurement:
-    """A set of one parameter with the sizes up and down that it has."""
+    """A set of one parameter as a measurement with two-sided errors."""
     up, down = np.array([found.two_sided.get("", (found.errors[0], found.errors[0]))]).T
     gaussian, asymmetric, *kinked = asymmetric_statistics([name], up, -down)
     sizes = [found.two_sided.get(source, (s[0], s[0])) for source, (s, _) in found.systematics.items()]

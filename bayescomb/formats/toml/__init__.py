@@ -1,6 +1,6 @@
-"""The model file of bayescomb, ``model.toml``, and the tables that it names.
+"""The model file of bayescomb, ``model.toml``, and its CSV tables.
 
-Imports inputs, base, what all formats share and the readers of other formats.  Start at model.
+Imports inputs, base, the shared modules of formats and the readers of other formats.  Start at model.
 """
 
 __all__: list[str] = []

@@ -1,21 +1,16 @@
-"""Reader of ``[hflav]`` and ``[averagetools]`` in ``model.toml``: files of programs that average, as they are.
+"""Reader of ``[hflav]`` and ``[averagetools]`` in ``model.toml``: unchanged files of averaging programs.
 
 ::
 
     [hflav]
-    results = ["CDF.json", "LHCb.json"]                     # files of result sets
-    intercorrelations = ["IntercorrelationMaps.json"]       # how their systematic errors are correlated
-    parameters = ["dms"]                                    # to keep, all by default
-    result_sets = ["CDF2", "LHCb-Ds-3pi+"]                  # likewise
-    experiments = { "LHCb*" = "LHCb" }                      # patterns of the labels; a set is its own experiment otherwise
-    asymmetric = true                                       # two-sided errors of sets of one parameter, else symmetric ones
+    results = ["CDF.json", "LHCb.json"]
+    intercorrelations = ["IntercorrelationMaps.json"]
 
     [averagetools]
-    table = "input.txt"                                     # a file of S. Kluth's averagetools
-    observables = { a = "m_t" }                             # its groups, by default the observables of their names
-    experiments = { Val1 = "ATLAS" }                        # of its values; each is its own experiment otherwise
+    table = "input.txt"
 
-A parameter is the observable of its name; an observable with a formula is what combination-code calls a translator.
+``bayescomb reference hflav`` and ``bayescomb reference averagetools`` describe all keys.
+A parameter is the observable of the same name; an observable with a formula is a translator of combination-code.
 """
 
 from __future__ import annotations
@@ -34,10 +29,10 @@ __all__ = ["read_averages"]
 
 
 def read_averages(document: Mapping[str, Any], path: Path, *, observables: Collection[str]) -> list[Averaging]:
-    """What the files say that the tables :data:`FORMATS` of a document name.
+    """The inputs in the files that the tables :data:`FORMATS` of a document name.
 
     Raises:
-        UnknownNameError: a parameter is no observable of the model.
+        UnknownNameError: a parameter is not an observable of the model.
         BayescombError: as :func:`bayescomb.formats.hflav.combination.read_averaging` and
             :func:`bayescomb.formats.averagetools.table.read_averagetools`.
     """
@@ -75,9 +70,9 @@ def _hflav(entry: Mapping[str, Any], where: str, folder: Path) -> Averaging:
 
 
 class _Format(NamedTuple):
-    """How a table is read, an example of it, and what to do about a parameter that is no observable.
+    """Reader of a table, an example of the table, and the advice about a parameter that is not an observable.
 
-    The reader takes the table, its place, and the folder of its files.
+    The reader has the arguments table, place and folder of the files.
     """
 
     read: Callable[[Mapping[str, Any], str, Path], Averaging]

@@ -1,4 +1,4 @@
-"""A sheet of a spreadsheet file as the rows of a table; needs the extra ``bayescomb[excel]``."""
+"""Reader of ``.xlsx`` files as tables; needs the extra ``bayescomb[excel]``."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ __all__ = ["sheet_table"]
 
 
 def sheet_table(path: Path, *, required: Sequence[str], called: Callable[[str], str] = str) -> tuple[list[str], list[Row]]:
-    """Header and rows of the first sheet of an ``.xlsx`` file, whose cells hold the values that formulas had when saved.
+    """Header and rows of the first sheet of an ``.xlsx`` file; a formula counts with the value that was saved.
 
     Args:
         path: the file.
         required: columns that must be there.
-        called: what a column is, by the name that stands in the sheet.
+        called: gives the name of a column from its header in the sheet.
 
     Raises:
         OptionError: openpyxl is not installed.
-        FileFormatError: the file is absent or none, or a column is missing.
+        FileFormatError: the file is absent or not an ``.xlsx`` file, or a column is missing.
         DuplicateNameError: two columns have the same name.
     """
     try:
@@ -55,7 +55,7 @@ def sheet_table(path: Path, *, required: Sequence[str], called: Callable[[str], 
     rows = []
     for number, line in lines[1:]:
         if any(line[len(header) :]):
-            msg = f"{path}, row {number}: a cell stands right of the last column; give the column a name or empty the cell"
+            msg = f"{path}, row {number}: a cell found right of the last column; give the column a name or empty the cell"
             raise FileFormatError(msg)
         # Programs that state no dimensions of the sheet end a row at its last cell.
         whole = itertools.chain(line, itertools.repeat(""))
@@ -64,7 +64,7 @@ def sheet_table(path: Path, *, required: Sequence[str], called: Callable[[str], 
 
 
 def _text(value: object) -> str:
-    """A cell as a person would type it; a whole number without a point."""
+    """The text of a cell; a whole number has no decimal point."""
     if value is None:
         return ""
     if isinstance(value, float) and value.is_integer():

@@ -1,10 +1,10 @@
-"""Reader of ``model.toml``: observables, who measured what, and the assumption sets, each in its own table.
+"""Reader of ``model.toml``: observables, measurements and assumption sets, each in its own table.
 
-What was measured is a ``[budget]`` (:mod:`bayescomb.formats.toml.measurements.budget`), a list of ``[[measurements]]``
-(:mod:`bayescomb.formats.toml.measurements.reader`) or both; what is correlated is stated apart from it, in ``[within]``,
-``[blocks]`` and ``[[assumption_sets]]`` (:mod:`bayescomb.formats.toml.sets.reader`).  Which nuisances of several
-measurements are the same says ``shared_names = "same"`` of equal names, and of others a table ``relations = "FILE.csv"``
-(:func:`bayescomb.formats.fits.relations.read_relations`).
+Measurements are stated in ``[budget]`` (:mod:`bayescomb.formats.toml.measurements.budget`), in ``[[measurements]]``
+(:mod:`bayescomb.formats.toml.measurements.reader`) or in both.  Correlations are stated apart from them, in ``[within]``,
+``[blocks]`` and ``[[assumption_sets]]`` (:mod:`bayescomb.formats.toml.sets.reader`).  Nuisances of several measurements are
+the same if they have equal names and the file says ``shared_names = "same"``, or if a table ``relations = "FILE.csv"`` says
+so (:func:`bayescomb.formats.fits.relations.read_relations`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from bayescomb.formats.toml.measurements.budget import UNCORRELATED, read_budget
 from bayescomb.formats.toml.measurements.within import read_within, require_stated
 from bayescomb.formats.toml.sets.reader import BlockTables, read_assumption_sets
 from bayescomb.formats.toml.sets.scope import category_scope
-from bayescomb.formats.values import check_table, entries, flag, named_values, number, text, texts
+from bayescomb.formats.values import check_table, entries, flag, named_values, number, records, text, texts
 from bayescomb.inputs.budget import Budget
 from bayescomb.inputs.combination import STATISTICS_GROUP, Combination
 from bayescomb.inputs.measurements import Measurement
@@ -47,7 +47,7 @@ __all__ = ["FORMAT", "load_model"]
 
 FORMAT: Final = 1
 LONG_LINE: Final = 120
-# Settings of a combination that are texts, with what they are where they are not given.
+# Settings of a combination that are texts -> their defaults.
 SETTINGS: Final = {
     name: TABLES[""].key(name).default for name in ("treatment", "repair", "chi2", "nuisance_values", "extraction")
 }
@@ -68,20 +68,19 @@ def load_model(
     """Read a combination from a ``model.toml`` (any name with that ending) or from a folder that holds one.
 
     Args:
-        path: what to read.
-        extraction: name of the extraction to put in force, ``""`` for none; by default the one that the file names.
-        shared_names: ``"error"`` or ``"same"``, by default what the file says: whether nuisances of one name in several
-            measurements are one nuisance (:mod:`bayescomb.inputs.relations`).
-        blind: phrase that hides the central values; by default the one that the file states, if it does.
-        unblind: the phrase, to have them as measured.
+        path: the file or folder.
+        extraction: as for :func:`bayescomb.load`.
+        shared_names: as for :func:`bayescomb.load`.
+        blind: as for :func:`bayescomb.load`.
+        unblind: as for :func:`bayescomb.load`.
 
     Raises:
-        FileFormatError: it is neither, or a file or key is missing or malformed; the other bayescomb errors for wrong
+        FileFormatError: the path is neither, or a file or key is missing or malformed; the other bayescomb errors for wrong
             content, each with the file and line or the key it was found at.
 
     Warns:
-        InputWarning: something in a Convino measurement file or a table of HEPData that it names is interpreted by guess;
-            the author should check.
+        InputWarning: something in a Convino measurement file or a table of HEPData is interpreted by guess; the author
+            should check.
 
     Examples:
         >>> from bayescomb.formats.toml.model import load_model
@@ -101,10 +100,9 @@ def load_model(
 
 @contextmanager
 def _link_explained(path: Path) -> Iterator[None]:
-    """Tables are looked for beside a model file, also where that is a link; a message about an absent one says so.
+    """Add to a message about an absent table that tables are looked for beside a link, not beside its target.
 
-    Nothing is taken from the folder of the target: a table with a misspelled name beside the link would be replaced by one
-    that was not meant.
+    The folder of the target is not searched: it could hold another table of the name that is misspelled beside the link.
     """
     try:
         yield
@@ -122,7 +120,7 @@ def _link_explained(path: Path) -> Iterator[None]:
 def _combination(
     path: Path, *, extraction: str | None, shared_names: str | None, blind: str | None, unblind: str | None
 ) -> Combination:
-    """The combination of a file that is there."""
+    """The combination of an existing file."""
     document = _document(path)
     where = str(path)
     observables, sources = _read_observables(document, where), _read_sources(document, where)
@@ -190,13 +188,13 @@ def _combination(
         return combination.with_extraction(stated if extraction is None else extraction)
 
 
-# The readers of what most models do not hold load where a model does.
+# Readers of keys that most models do not have are imported only where a model has them.
 
 
 def _read_formulas(
     document: Mapping[str, Any], path: Path
 ) -> tuple[tuple[Parameter, ...], tuple[Observable, ...], tuple[Curve, ...]]:
-    """The parameters, the derived quantities, and the curves that formulas call."""
+    """The parameters, the derived quantities and the curves."""
     if not {"parameters", "derived", "curves"}.intersection(document):
         return (), (), ()
     from bayescomb.formats.toml.parameters import read_curves, read_derived, read_parameters
@@ -205,7 +203,7 @@ def _read_formulas(
 
 
 def _read_averages(document: Mapping[str, Any], path: Path, *, observables: Collection[str]) -> list[Averaging]:
-    """Files of programs that average."""
+    """The files of averaging programs."""
     if not AVERAGES.intersection(document):
         return []
     from bayescomb.formats.toml.averaging import read_averages
@@ -225,7 +223,7 @@ def _read_measurements(
 
 
 def _read_theory(document: Mapping[str, Any], path: Path) -> tuple[tuple[Prediction, ...], dict[str, Extraction]]:
-    """The predictions and the extractions that use them."""
+    """The predictions and the extractions."""
     if not {"predictions", "extractions"}.intersection(document):
         return (), {}
     from bayescomb.formats.toml.predictions import read_extractions, read_predictions
@@ -244,18 +242,18 @@ def _read_phrase(document: Mapping[str, Any], where: str) -> str:
 
 
 def _document(path: Path) -> dict[str, Any]:
-    """The TOML document, with the keys it must have and no others."""
+    """The TOML document, whose top-level keys are checked."""
     content = read_text(path)
     try:
         document = tomllib.loads(content)
     except (ValueError, RecursionError) as error:  # ValueError: not TOML, or an integer of thousands of digits
         msg = f"{path}: broken TOML, {error}{_toml_advice(content, str(error))}"
         raise FileFormatError(msg) from error
-    version = document.get("format", FORMAT)  # first, as another format may have other keys
+    version = document.get("format", FORMAT)  # checked first, as another format may have other keys
     if not isinstance(version, int) or isinstance(version, bool) or version != FORMAT:
         msg = f"{path}: format = {version!r} found, this version reads format {FORMAT}; convert the file"
         raise FileFormatError(msg)
-    for key, value in document.items():  # so that only keys of its kind are offered for an unknown one
+    for key, value in document.items():  # so that the message about an unknown key offers only keys of its kind
         if key not in (*VALUE_KEYS, *TABLE_KEYS):
             known_name(key, TABLE_KEYS if isinstance(value, (dict, list)) else VALUE_KEYS, kind="key", where=str(path))
     check_table(document, "", where=str(path))
@@ -267,10 +265,10 @@ def _document(path: Path) -> dict[str, Any]:
 def _one_nuisance(
     measurements: Sequence[Measurement], shared_names: str, document: Mapping[str, Any], path: Path
 ) -> SharedNames:
-    """The measurements with nuisances of their own, related as the table ``relations`` and their names say.
+    """The measurements with distinct nuisances, which the table ``relations`` and equal names correlate.
 
     Raises:
-        DuplicateNameError: two have a nuisance of one name, and it is not said what these are.
+        DuplicateNameError: two measurements have a nuisance of the same name, and the file does not relate them.
     """
     where = str(path)
     rule = check_choice(shared_names, SHARED_NAMES, where=f"{where}: shared_names")
@@ -283,7 +281,7 @@ def _one_nuisance(
 
 
 def _toml_advice(content: str, error: str) -> str:
-    """The line that is not TOML, and what is most often wrong with such a line."""
+    """The line that is not TOML, with the most likely reason."""
     found = re.search(r"at line (\d+)", error)
     if found is None:
         return ""
@@ -309,32 +307,28 @@ def _check_measured(document: Mapping[str, Any], where: str, *, found: bool) -> 
         msg = f"{where}: no measurements; give a [budget], [[measurements]] or both"
         raise FileFormatError(msg)
     if document.get("within", UNCORRELATED) != UNCORRELATED and "budget" not in document:
-        msg = f"{where}: [within] found without a [budget], of whose estimates it speaks; state the correlations in [blocks]"
+        msg = f"{where}: [within] found without a [budget], whose estimates it correlates; use [blocks] instead"
         raise FileFormatError(msg)
 
 
 def _read_observables(document: Mapping[str, Any], where: str) -> list[Observable]:
-    observables = []
-    for place, entry in entries(document, "observables", where=where, declared="observables"):
-        values = {key: text(entry, key, where=place, default="") for key in ("name", "unit", "title", "formula")}
-        observables.append(Observable(**values, spectator=flag(entry, "spectator", where=place)))
+    observables = [
+        Observable(**values, spectator=flag(entry, "spectator", where=place))
+        for place, entry, values in records(document, "observables", where=where)
+    ]
     check_names([o.name for o in observables], where=f"{where}: observables", allow_empty="parameters" in document)
     return observables
 
 
 def _read_sources(document: Mapping[str, Any], where: str) -> list[Source]:
-    sources = []
-    for place, entry in entries(document, "sources", where=where, declared="sources"):
-        values = {key: text(entry, key, where=place, default="") for key in ("name", "title", "group")}
-        sources.append(Source(**values))
+    sources = [Source(**values) for _, _, values in records(document, "sources", where=where)]
     check_names([s.name for s in sources], where=f"{where}: sources", allow_empty=True)
     return sources
 
 
 def _read_provenance(document: Mapping[str, Any], where: str) -> list[Provenance]:
     found = []
-    for place, entry in entries(document, "provenance", where=where, declared="provenance"):
-        values = {key: text(entry, key, where=place, default="") for key in ("table", "kind", "origin", "note")}
+    for place, _, values in records(document, "provenance", where=where):
         with located(place):
             kind = check_choice(values.pop("kind"), PROVENANCE_KINDS, where=f"provenance of {values['table']}")
             found.append(Provenance(kind=kind, **values))
@@ -342,7 +336,7 @@ def _read_provenance(document: Mapping[str, Any], where: str) -> list[Provenance
 
 
 def _read_errors_on_errors(document: Mapping[str, Any], where: str) -> dict[str, ErrorOnError]:
-    """Source -> how well its size is known: a number, or a table with ``relative`` and ``kind``."""
+    """Source -> uncertainty of its size, stated as a number or as a table with ``relative`` and ``kind``."""
     found = {}
     example = "errors_on_errors = { JES = 0.3 }"
     for name, value in (named_values(document, "errors_on_errors", where=where, example=example)).items():
@@ -359,7 +353,7 @@ def _read_errors_on_errors(document: Mapping[str, Any], where: str) -> dict[str,
 
 
 def _read_nonnegative(document: Mapping[str, Any], where: str, observables: Sequence[Observable]) -> tuple[str, ...]:
-    """Names of the observables that cannot be negative: a list of them, or ``true`` for all but spectators."""
+    """Names of the observables that cannot be negative: the stated list, or with ``true`` all fitted ones but spectators."""
     value = document.get("nonnegative", False)
     if isinstance(value, bool):
         return tuple(o.name for o in observables if not o.spectator and not o.formula) if value else ()
@@ -370,7 +364,7 @@ def _read_nonnegative(document: Mapping[str, Any], where: str, observables: Sequ
 
 
 def _read_impact_groups(document: Mapping[str, Any], where: str, nuisances: list[str]) -> dict[str, tuple[str, ...]]:
-    """Name of a group -> its nuisances; the only member ``stat`` means the statistical part."""
+    """Group -> its nuisances; ``stat`` as the only member means the statistical part."""
     found: dict[str, tuple[str, ...]] = {}
     names: list[str] = []
     for place, entry in entries(document, "impact_groups", where=where, declared="impact_groups"):

@@ -1,4 +1,4 @@
-"""Writer of ``model.toml`` and its CSV tables, from which exactly the same combination is read again."""
+"""Writer of ``model.toml`` and its CSV tables, from which exactly the same combination can be read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bayescomb.formats.toml.parameters import curve_tables, derived_tables, para
 from bayescomb.formats.toml.predictions import extraction_tables, prediction_tables
 from bayescomb.formats.toml.sets.scope import category_scope
 from bayescomb.formats.toml.sets.writer import blocks_text, coefficient_table, common_blocks, find_base
-from bayescomb.formats.toml.text import assignments
+from bayescomb.formats.toml.text import assignments, stated
 from bayescomb.inputs.budget import Budget, unstated_pairs
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.measurements import Measurement
@@ -32,19 +32,19 @@ SLUG_LENGTH: Final = 60
 def write_model(combination: Combination, folder: str | Path, *, overwrite: bool = False) -> Path:
     """Write a combination as ``model.toml`` with its tables as CSV files beside it.
 
-    Before anything is put in its place it is read back, and must give the same combination to the last bit.
+    The written files are read back, and must give the same combination to the last bit, before they replace others.
 
     Args:
-        combination: what is written, all assumption sets included.
-        folder: the folder, made if it is absent, or the ``.toml`` file in it if that is to have another name.
-        overwrite: replace files that are there already; others are left alone.
+        combination: the combination, with all its assumption sets.
+        folder: the folder, made if it is absent; or the ``.toml`` file in it, if that has another name.
+        overwrite: replace existing files of the same names.
 
     Returns:
         The path of the TOML file.
 
     Raises:
-        OutputError: a file is there already, the place cannot be written, or the combination holds something that the
-            format cannot express; nothing has changed then.
+        OutputError: a file exists already or cannot be written, or the format cannot express the combination; then no file
+            has changed.
 
     Examples:
         >>> import tempfile
@@ -66,10 +66,10 @@ def write_model(combination: Combination, folder: str | Path, *, overwrite: bool
 
 
 def _check_read_back(combination: Combination, path: Path, *, shown: Path) -> None:
-    """What was written gives the combination again.
+    """Check that the written model gives the combination again.
 
     Raises:
-        OutputError: it does not.
+        OutputError: the model cannot be read, or gives another combination.
     """
     try:
         found = load_model(path)
@@ -80,7 +80,7 @@ def _check_read_back(combination: Combination, path: Path, *, shown: Path) -> No
         raise OutputError(msg) from error
     given, read = (json.loads(combination_to_json(c), parse_int=float) for c in (combination, found))
     for prediction in (*given["predictions"], *read["predictions"]):
-        prediction["table"] = ""  # the name of the file that it comes from, which may have to be another one here
+        prediction["table"] = ""  # the file name of its table, which may differ
     if json.dumps(given) != json.dumps(read):
         parts = [key for key in given if json.dumps(given[key]) != json.dumps(read[key])]
         msg = f"{shown}: the format cannot express this combination, it differs in {', '.join(parts)}; check their names"
@@ -88,7 +88,7 @@ def _check_read_back(combination: Combination, path: Path, *, shown: Path) -> No
 
 
 def model_texts(combination: Combination, *, name: str = MODEL_NAME) -> dict[str, str]:
-    """The files of a model, name -> text; the TOML file is called ``name``."""
+    """The files of a model, file name -> text; ``name`` is that of the TOML file."""
     files: dict[str, str] = {}
     budget = budget_part(combination)
     read = Budget(measurements=budget.measurements, experiments=budget.experiments, sources=budget.sources)
@@ -116,7 +116,7 @@ def model_texts(combination: Combination, *, name: str = MODEL_NAME) -> dict[str
         entry = {"table": item.table, "kind": item.kind, "origin": item.origin, "note": item.note or None}
         sections.append(["[[provenance]]", *assignments(entry)])
     sets = _sets(combination, budget, files)
-    # After all other files, whose names the tables of predictions must not take
+    # After all other files, so that the tables of predictions do not take their names
     for table in prediction_tables(combination.predictions, files, reserved=name, new_name=slugs.new):
         sections.append(["[[predictions]]", *assignments(table)])
     for table in extraction_tables(combination.extractions.values()):
@@ -140,17 +140,7 @@ def _head(combination: Combination, more: Mapping[str, str | None]) -> list[str]
         "assumptions": combination.assumptions,
         **more,
     }
-    observables = [
-        {
-            "name": o.name,
-            "unit": o.unit or None,
-            "title": o.title or None,
-            "spectator": o.spectator or None,
-            "formula": o.formula or None,
-        }
-        for o in combination.observables
-    ]
-    sources = [{"name": s.name, "title": s.title or None, "group": s.group or None} for s in combination.sources]
+    sources = [stated(s, "name", "title", "group") for s in combination.sources]
     lines = [
         "# Who measured what comes first, what is correlated after it; tables are in the CSV files.",
         *assignments(settings),
@@ -158,7 +148,7 @@ def _head(combination: Combination, more: Mapping[str, str | None]) -> list[str]
     lists = {
         "curves": curve_tables(combination.curves),
         "parameters": parameter_tables(combination.parameters),
-        "observables": observables,
+        "observables": [stated(o, "name", "unit", "title", "spectator", "formula") for o in combination.observables],
         "derived": derived_tables(combination.derived),
     }
     for key, rows in lists.items():
@@ -167,20 +157,20 @@ def _head(combination: Combination, more: Mapping[str, str | None]) -> list[str]
 
 
 def _nonnegative(combination: Combination) -> bool | list[str] | None:
-    """``true`` where all observables but spectators cannot be negative, else their names."""
+    """``True`` if all fitted observables but spectators are nonnegative, else the names of those that are, if any."""
     names = list(combination.nonnegative)
     everything = names == [o.name for o in combination.observables if not o.spectator and not o.formula]
     return (everything or names) if names else None
 
 
 def _own_measurements(combination: Combination) -> tuple[Measurement, ...]:
-    """The measurements without the priors of parameters, which are stated with these."""
+    """The measurements without the priors of parameters, which are written with the parameters."""
     priors = {p.prior_name for p in combination.parameters}
     return tuple(m for m in combination.measurements if m.name not in priors)
 
 
 def _sets(combination: Combination, budget: BudgetPart, files: dict[str, str]) -> list[list[str]]:
-    """Sections of the blocks and assumption sets; their tables are added to the files."""
+    """Sections of the blocks and the assumption sets; their tables are added to the files."""
     sets = list(combination.assumption_sets.items())
     scope = category_scope(
         budget.experiments,
@@ -215,7 +205,7 @@ def _sets(combination: Combination, budget: BudgetPart, files: dict[str, str]) -
 
 
 class _Slugs:
-    """Names of files made of names of things, each used once."""
+    """Distinct beginnings of file names, made from the names of measurements, sets and predictions."""
 
     def __init__(self) -> None:
         self._used: set[str] = set()

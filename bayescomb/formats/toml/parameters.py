@@ -1,4 +1,4 @@
-"""``parameters``, ``derived`` and ``curves`` of ``model.toml``: reader beside writer.
+"""Reader and writer of ``parameters``, ``derived`` and ``curves`` in ``model.toml``.
 
 ::
 
@@ -7,8 +7,8 @@
     derived = [{ name = "R", formula = "Gamma_s / Gamma_d" }]
     curves = [{ name = "sigma_th", table = "sigma.csv", x = "m_t_gev", y = "xsec_pb", rows = { member = "0" } }]
 
-A curve is two columns of a CSV table, of all rows or of those with certain cells, or two lists of numbers; it is written as
-lists.
+A curve is read from two columns of a CSV table, of all rows or of those with given cells, or from two lists of numbers.  It
+is written as lists.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from bayescomb.base.choices import BEYOND_ENDS, CURVE_KINDS
 from bayescomb.base.errors import FileFormatError, InvalidNumberError
 from bayescomb.formats.csv import Row, read_table
 from bayescomb.formats.csv import number as cell_number
-from bayescomb.formats.values import check_keys, check_table, entries, named_values, number, text
+from bayescomb.formats.toml.text import stated
+from bayescomb.formats.values import check_keys, check_table, entries, named_values, number, records, text
 from bayescomb.inputs.formulas import Curve
 from bayescomb.inputs.observables import Observable
 from bayescomb.inputs.parameters import PARAMETER_SHAPES, PRIOR_NUMBERS, Parameter, ParameterPrior
@@ -31,25 +32,23 @@ __all__ = ["curve_tables", "derived_tables", "parameter_tables", "read_curves", 
 
 
 def read_parameters(document: Mapping[str, Any], where: str) -> tuple[Parameter, ...]:
-    """The parameters of a document, none if it states none.
+    """The parameters of a document.
 
     Raises:
-        FileFormatError: a key is unknown or missing, or a value is of another kind; the other bayescomb errors for content.
+        FileFormatError: a key is missing, or a value has the wrong type; the other bayescomb errors for wrong content.
     """
     found = []
-    for place, entry in entries(document, "parameters", where=where, declared="parameters"):
-        values = {key: text(entry, key, where=place, default="") for key in ("name", "unit", "title")}
+    for place, entry, values in records(document, "parameters", where=where):
         start = number(entry, "start", where=place) if "start" in entry else None
-        prior = _read_prior(entry["prior"], f"{place}.prior") if "prior" in entry else None
+        prior = _read_prior(entry, place) if "prior" in entry else None
         with located(place):
             found.append(Parameter(**values, prior=prior, start=start))
     return tuple(found)
 
 
-def _read_prior(entry: Any, where: str) -> ParameterPrior:
-    if not isinstance(entry, dict):
-        msg = f'{where}: {entry!r} found, a table is needed, as in {{ shape = "normal", mean = 0.118, sd = 0.001 }}'
-        raise FileFormatError(msg)
+def _read_prior(parameter: Mapping[str, Any], place: str) -> ParameterPrior:
+    entry = named_values(parameter, "prior", where=place, example='{ shape = "normal", mean = 0.118, sd = 0.001 }')
+    where = f"{place}.prior"
     check_table(entry, "parameters.prior", where=where)
     with located(where):
         shape = check_choice(text(entry, "shape", where=where), PARAMETER_SHAPES, where="shape of a prior")
@@ -60,29 +59,24 @@ def _read_prior(entry: Any, where: str) -> ParameterPrior:
 
 
 def read_derived(document: Mapping[str, Any], where: str) -> tuple[Observable, ...]:
-    """The derived quantities of a document, none if it states none.
+    """The derived quantities of a document.
 
     Raises:
-        FileFormatError: a key is unknown or missing, or a value is no text.
+        FileFormatError: a key is missing, or a value is not a text.
+        UnknownNameError: a key is not known.
     """
-    found = []
-    for place, entry in entries(document, "derived", where=where, declared="derived"):
-        name, unit, title, formula = (
-            text(entry, key, where=place, default="") for key in ("name", "unit", "title", "formula")
-        )
-        found.append(Observable(name=name, unit=unit, title=title, formula=formula))
-    return tuple(found)
+    return tuple(Observable(**values, spectator=False) for _, _, values in records(document, "derived", where=where))
 
 
 def read_curves(document: Mapping[str, Any], path: Path) -> tuple[Curve, ...]:
-    """The curves of a document, none if it states none.
+    """The curves of a document.
 
     Args:
-        document: the whole file.
-        path: of it, beside which tables are.
+        document: the TOML document.
+        path: its file; tables are looked for beside it.
 
     Raises:
-        FileFormatError: a key is unknown or missing, or a value is of another kind; the other bayescomb errors for content.
+        FileFormatError: a key is missing, or a value has the wrong type; the other bayescomb errors for wrong content.
     """
     found = []
     for place, entry in entries(document, "curves", where=str(path), declared="curves"):
@@ -92,7 +86,7 @@ def read_curves(document: Mapping[str, Any], path: Path) -> tuple[Curve, ...]:
             x, y = _columns(entry, path.parent / text(entry, "table", where=place), place)
         else:
             if "rows" in entry:
-                msg = f"{place}: rows found without a table, of which they are; give the table, or leave them out"
+                msg = f"{place}: rows found without a table from which they are chosen; give the table, or leave rows out"
                 raise FileFormatError(msg)
             x, y = (_numbers(entry, key, place) for key in ("x", "y"))
         with located(place):
@@ -121,7 +115,7 @@ def _numbers(entry: Mapping[str, Any], key: str, place: str) -> tuple[float, ...
 
 
 def _columns(entry: Mapping[str, Any], table: Path, place: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Two columns of a table, of the rows that are meant."""
+    """The columns x and y of the rows that ``rows`` chooses."""
     columns = [text(entry, key, where=place) for key in ("x", "y")]
     example = 'rows = { pdf_set = "CT18NLO", member = 0 }'
     wanted = named_values(entry, "rows", where=place, example=example)
@@ -136,7 +130,7 @@ def _columns(entry: Mapping[str, Any], table: Path, place: str) -> tuple[tuple[f
 
 
 def _is(row: Row, column: str, value: Any) -> bool:
-    """Whether a cell is a text, or a number however it is written."""
+    """Whether a cell holds a value; numbers are compared as numbers, not by their spelling."""
     cell = row.cells[column]
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         try:
@@ -156,9 +150,7 @@ def curve_tables(curves: Sequence[Curve]) -> list[dict[str, Any]]:
             "kind": None if c.kind == "cubic" else c.kind,
             "degree": c.degree,
             "beyond": None if c.beyond == "nothing" else c.beyond,
-            "argument_unit": c.argument_unit or None,
-            "unit": c.unit or None,
-            "title": c.title or None,
+            **stated(c, "argument_unit", "unit", "title"),
         }
         for c in curves
     ]
@@ -168,9 +160,7 @@ def parameter_tables(parameters: Sequence[Parameter]) -> list[dict[str, Any]]:
     """Entries from which the parameters are read again."""
     return [
         {
-            "name": p.name,
-            "unit": p.unit or None,
-            "title": p.title or None,
+            **stated(p, "name", "unit", "title"),
             "prior": None if p.prior is None else {"shape": p.prior.shape, **p.prior.numbers},
             "start": p.start,
         }
@@ -180,4 +170,4 @@ def parameter_tables(parameters: Sequence[Parameter]) -> list[dict[str, Any]]:
 
 def derived_tables(derived: Sequence[Observable]) -> list[dict[str, Any]]:
     """Entries from which the derived quantities are read again."""
-    return [{"name": o.name, "unit": o.unit or None, "title": o.title or None, "formula": o.formula} for o in derived]
+    return [stated(o, "name", "unit", "title", "formula") for o in derived]

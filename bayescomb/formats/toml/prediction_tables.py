@@ -1,9 +1,9 @@
-"""Tables of predicted cross sections and of factors on them: one row per variant, mass and bin, or scale point and bin."""
+"""Tables of predicted cross sections (a row per variant, mass and bin) and of factors (a row per scale point and bin)."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +22,7 @@ COLUMNS: Final = (
     "mc_error_pb",
 )  # fmt: skip
 FACTOR_COLUMNS: Final = ("sqrt_s_tev", "scale_choice", "mu_r", "mu_f", "bin_low", "bin_high", "factor", "factor_error")
-# A column that only tables with such errors have.
+# Optional column.
 CORRELATED: Final = "correlated_error_pb"
 
 
@@ -38,23 +38,22 @@ def read_prediction(
     rate_errors: Mapping[str, float] | None = None,
     origin: str = "",
 ) -> Prediction:
-    """Read a table with the columns :data:`COLUMNS`, in any order of rows, and perhaps a column of correlated errors.
+    """Read a table with the columns :data:`COLUMNS` and an optional column :data:`CORRELATED`, with rows in any order.
 
     Args:
-        path: a CSV file; one collider energy, every variant at the same masses and bins.
-        name: of the prediction.
+        path: a CSV file with one collider energy and the same masses and bins for every variant.
+        name: name of the prediction.
         observables: the observable of each bin, by ascending lower edge.
         order: perturbative order.
         mass_scheme: ``"pole"`` or ``"running"``.
         per_bin_width: whether the observables are divided by the width of their bin.
-        variable: what is binned, for figures.
-        rate_errors: what is open about the rate -> its relative size.
-        origin: what the figures are, where the order alone does not tell.
+        variable: variable of the bins, for figures.
+        rate_errors: name -> relative uncertainty of the rate.
+        origin: what the numbers are, if the order alone does not tell.
 
     Raises:
-        FileFormatError: a column or row is missing, there is more than one energy, or the number of bins is not that of
-            the observables.
-        InvalidNumberError: a cell is no number, or a bin is empty or overlaps the next.
+        FileFormatError: a column or row is missing, there is more than one energy, or bins and observables differ in number.
+        InvalidNumberError: a cell is not a number, or a bin is empty or overlaps the next.
         DuplicateNameError: a row stands twice.
 
     Examples:
@@ -65,33 +64,19 @@ def read_prediction(
     """
     header, rows = read_table(path, required=COLUMNS)
     energy = _one_energy(rows, path, per="variant, mass and bin")
-    variants: dict[Variant, int] = {}
-    masses: dict[float, int] = {}
-    bins: dict[tuple[float, float], int] = {}
-    cells: dict[tuple[int, int, int], Row] = {}
-    for row in rows:
-        key = (
-            variants.setdefault(_variant(row), len(variants)),
-            masses.setdefault(row.number("m_t_gev"), len(masses)),
-            bins.setdefault((row.number("bin_low"), row.number("bin_high")), len(bins)),
-        )
-        if key in cells:
-            msg = f"{row.where}: the same variant, mass and bin as {cells[key].where}; remove one of the rows"
-            raise DuplicateNameError(msg)
-        cells[key] = row
-    _check_bins(list(bins), path, n_observables=len(observables))
+    cells = _by_key(rows, lambda row: (_variant(row), row.number("m_t_gev"), _bin(row)), "variant, mass and bin")
+    variants = list(dict.fromkeys(variant for variant, _, _ in cells))
+    masses, bins = sorted({mass for _, mass, _ in cells}), sorted({edges for _, _, edges in cells})
+    _check_bins(bins, path, n_observables=len(observables))
     shape = (len(variants), len(masses), len(bins))
     values, errors, correlated = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-    for i, variant in enumerate(variants):
-        for j, mass in enumerate(masses):
-            for k, edges in enumerate(bins):
-                cell = cells.get((i, j, k))
-                if cell is None:
-                    msg = f"{path}: no row for '{variant}', m_t {mass:g} GeV, bin {edges[0]:g} to {edges[1]:g}; add it"
-                    raise FileFormatError(msg)
-                values[i, j, k], errors[i, j, k] = _positive(cell, "xsec_pb"), cell.number("mc_error_pb")
-                correlated[i, j, k] = cell.number(CORRELATED) if CORRELATED in header else 0.0
-    by_mass, by_edge = np.argsort(list(masses)), np.argsort([low for low, _ in bins])
+    for (i, variant), (j, mass), (k, edges) in itertools.product(enumerate(variants), enumerate(masses), enumerate(bins)):
+        cell = cells.get((variant, mass, edges))
+        if cell is None:
+            msg = f"{path}: no row for '{variant}', m_t {mass:g} GeV, bin {edges[0]:g} to {edges[1]:g}; add it"
+            raise FileFormatError(msg)
+        values[i, j, k], errors[i, j, k] = _positive(cell, "xsec_pb"), cell.number("mc_error_pb")
+        correlated[i, j, k] = cell.number(CORRELATED) if CORRELATED in header else 0.0
     with located(str(path)):
         return Prediction(
             name=name,
@@ -101,12 +86,12 @@ def read_prediction(
             energy_tev=energy,
             per_bin_width=per_bin_width,
             variable=variable,
-            bins=np.array(list(bins))[by_edge],
-            masses=np.array(list(masses))[by_mass],
+            bins=np.array(bins),
+            masses=np.array(masses),
             variants=tuple(variants),
-            cross_sections=values[:, by_mass][:, :, by_edge],
-            mc_errors=errors[:, by_mass][:, :, by_edge],
-            correlated_errors=correlated[:, by_mass][:, :, by_edge],
+            cross_sections=values,
+            mc_errors=errors,
+            correlated_errors=correlated,
             rate_errors=rate_errors or {},
             origin=origin,
             table=path.name,
@@ -114,11 +99,11 @@ def read_prediction(
 
 
 def read_scale_factors(path: Path) -> ScaleFactors:
-    """Read a table of factors with the columns :data:`FACTOR_COLUMNS`, in any order of rows.
+    """Read a table of factors with the columns :data:`FACTOR_COLUMNS`, with rows in any order.
 
     Raises:
         FileFormatError: a column or row is missing, or there is more than one energy.
-        InvalidNumberError: a cell is no number, or a bin is empty or overlaps the next.
+        InvalidNumberError: a cell is not a number, or a bin is empty or overlaps the next.
         DuplicateNameError: a row stands twice.
 
     Examples:
@@ -128,24 +113,16 @@ def read_scale_factors(path: Path) -> ScaleFactors:
     """
     _, rows = read_table(path, required=FACTOR_COLUMNS)
     energy = _one_energy(rows, path, per="scale point and bin")
-    cells: dict[tuple[ScalePoint, tuple[float, float]], Row] = {}
-    for row in rows:
-        point = ScalePoint(row.cells["scale_choice"], _positive(row, "mu_r"), _positive(row, "mu_f"))
-        key = (point, (row.number("bin_low"), row.number("bin_high")))
-        if key in cells:
-            msg = f"{row.where}: the same scale point and bin as {cells[key].where}; remove one of the rows"
-            raise DuplicateNameError(msg)
-        cells[key] = row
+    cells = _by_key(rows, lambda row: (_scale_point(row), _bin(row)), "scale point and bin")
     points, bins = list(dict.fromkeys(point for point, _ in cells)), sorted({edges for _, edges in cells})
     _check_bins(bins, path, n_observables=len(bins))
     values, errors = np.zeros((len(points), len(bins))), np.zeros((len(points), len(bins)))
-    for i, point in enumerate(points):
-        for k, edges in enumerate(bins):
-            cell = cells.get((point, edges))
-            if cell is None:
-                msg = f"{path}: no row for '{point}', bin {edges[0]:g} to {edges[1]:g}; add it"
-                raise FileFormatError(msg)
-            values[i, k], errors[i, k] = _positive(cell, "factor"), cell.number("factor_error")
+    for (i, point), (k, edges) in itertools.product(enumerate(points), enumerate(bins)):
+        cell = cells.get((point, edges))
+        if cell is None:
+            msg = f"{path}: no row for '{point}', bin {edges[0]:g} to {edges[1]:g}; add it"
+            raise FileFormatError(msg)
+        values[i, k], errors[i, k] = _positive(cell, "factor"), cell.number("factor_error")
     with located(str(path)):
         return ScaleFactors(
             energy_tev=energy, bins=np.array(bins), points=tuple(points), values=values, errors=errors, table=path.name
@@ -153,7 +130,7 @@ def read_scale_factors(path: Path) -> ScaleFactors:
 
 
 def _one_energy(rows: Sequence[Row], path: Path, *, per: str) -> float:
-    """The collider energy in TeV of a table."""
+    """The only collider energy of a table, in TeV."""
     if not rows:
         msg = f"{path}: no rows; give one per {per}"
         raise FileFormatError(msg)
@@ -162,6 +139,26 @@ def _one_energy(rows: Sequence[Row], path: Path, *, per: str) -> float:
         msg = f"{path}: energies {sorted(energies)} TeV found, a table holds one; split the file"
         raise FileFormatError(msg)
     return energies.pop()
+
+
+def _by_key[Key](rows: Sequence[Row], key: Callable[[Row], Key], what: str) -> dict[Key, Row]:
+    """The rows by their keys, each of which stands once."""
+    found: dict[Key, Row] = {}
+    for row in rows:
+        own = key(row)
+        if own in found:
+            msg = f"{row.where}: the same {what} as {found[own].where}; remove one of the rows"
+            raise DuplicateNameError(msg)
+        found[own] = row
+    return found
+
+
+def _bin(row: Row) -> tuple[float, float]:
+    return row.number("bin_low"), row.number("bin_high")
+
+
+def _scale_point(row: Row) -> ScalePoint:
+    return ScalePoint(row.cells["scale_choice"], _positive(row, "mu_r"), _positive(row, "mu_f"))
 
 
 def _variant(row: Row) -> Variant:
@@ -182,7 +179,7 @@ def _positive(row: Row, column: str) -> float:
 
 
 def _check_bins(bins: list[tuple[float, float]], path: Path, *, n_observables: int) -> None:
-    """As many as observables, none empty, none overlapping."""
+    """Check that there is one bin per observable, and that no bin is empty or overlaps another."""
     if len(bins) != n_observables:
         msg = f"{path}: {len(bins)} bins found for {n_observables} observables; name one observable per bin"
         raise FileFormatError(msg)
@@ -198,7 +195,7 @@ def _check_bins(bins: list[tuple[float, float]], path: Path, *, n_observables: i
 
 
 def prediction_text(prediction: Prediction) -> str:
-    """One row per variant, mass and bin."""
+    """The table of a prediction as CSV text."""
     energy = figure(prediction.energy_tev)
     more = [prediction.correlated_errors] if prediction.correlated_errors.size else []
     numbers = np.stack([prediction.cross_sections, prediction.mc_errors, *more], axis=-1)

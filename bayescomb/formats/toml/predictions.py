@@ -1,4 +1,7 @@
-"""Predictions and extractions of a ``model.toml``: tables as CSV files or products of two, extractions by extension."""
+"""Reader and writer of ``[[predictions]]`` and ``[[extractions]]`` in ``model.toml``.
+
+A prediction is a CSV table, or the product of two; an extraction can extend another.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from bayescomb.base.choices import DISTRIBUTIONS, PDF_ERRORS
 from bayescomb.base.errors import FileFormatError
 from bayescomb.formats.csv import number
 from bayescomb.formats.toml.prediction_tables import prediction_text, read_prediction, read_scale_factors
+from bayescomb.formats.toml.text import stated
 from bayescomb.formats.values import check_table, entries, flag, named_texts, named_values, text, texts
 from bayescomb.inputs.theory.extractions import Extraction, PdfChoice, ScaleChoice
 from bayescomb.inputs.theory.predictions import Prediction, scaled_prediction
@@ -23,16 +27,16 @@ __all__ = ["extraction_tables", "prediction_tables", "read_extractions", "read_p
 # Keys of a prediction that is the product of two tables.
 PRODUCT_KEYS: Final = ("tables", "combine", "members_at")
 PRODUCT_REQUIRED: Final = ("tables", "combine", "origin")
-# What an extraction says, itself or by those that it extends.
+# Keys that an extraction states itself or inherits.
 COMPLETE: Final = ("name", "distributions", "pdf", "scales")
 SCALE_TEXTS: Final = ("choice", "treatment", "prior")
 SCALE_NUMBERS: Final = ("mu_r", "mu_f", "width", "low", "nominal", "high")
-# Names that a file can have everywhere, and no folder.
+# Names that a file can have on every system, without a folder.
 FILE_NAME: Final = re.compile(r"\w[\w .+-]*")
 
 
 def read_predictions(document: Mapping[str, Any], path: Path) -> tuple[Prediction, ...]:
-    """The ``[[predictions]]``, each with its table.
+    """The predictions of a document, each with its table.
 
     Raises:
         FileFormatError: a key or a table is missing or malformed; the other bayescomb errors for wrong content.
@@ -46,12 +50,12 @@ def read_predictions(document: Mapping[str, Any], path: Path) -> tuple[Predictio
 
 
 def _prediction(entry: Mapping[str, Any], place: str, folder: Path) -> Prediction:
-    """A table, or the product of two."""
-    stated = [key for key in PRODUCT_KEYS if key in entry]
-    if ("table" in entry) == bool(stated):
+    """The prediction of an entry."""
+    given = [key for key in PRODUCT_KEYS if key in entry]
+    if ("table" in entry) == bool(given):
         found = "table" if "table" in entry else "neither"
         msg = (
-            f'{place}: {", ".join([found, *stated])} found; give table = "FILE", or tables = {{ lo = "FILE", '
+            f'{place}: {", ".join([found, *given])} found; give table = "FILE", or tables = {{ lo = "FILE", '
             'kfactor = "FILE" }, combine = "lo * kfactor" and an origin'
         )
         raise FileFormatError(msg)
@@ -65,7 +69,7 @@ def _prediction(entry: Mapping[str, Any], place: str, folder: Path) -> Predictio
         "variable": text(entry, "variable", where=place, default=""),
         "rate_errors": {name: number(size, where=f"{place}.rate_errors: {name}") for name, size in rates.items()},
     }
-    if not stated:
+    if not given:
         return read_prediction(folder / text(entry, "table", where=place), order=order, origin=origin, **settings)
     base, factors, rule = _product(entry, place)
     prediction = read_prediction(folder / base, order=order, **settings)
@@ -80,7 +84,7 @@ def _prediction(entry: Mapping[str, Any], place: str, folder: Path) -> Predictio
 
 
 def _product(entry: Mapping[str, Any], place: str) -> tuple[str, str, str]:
-    """Files of a prediction and of its factors, and the rule ``"a * b"`` with its names."""
+    """The file of the first table, the file of the factors, and the rule ``"a * b"`` with their names."""
     check_table(entry, "predictions", where=place, required=PRODUCT_REQUIRED)
     tables = named_texts(entry, "tables", where=place, example='{ lo = "FILE", kfactor = "FILE" }')
     rule = text(entry, "combine", where=place)
@@ -96,19 +100,19 @@ def _product(entry: Mapping[str, Any], place: str) -> tuple[str, str, str]:
 
 
 def read_extractions(document: Mapping[str, Any], where: str, predictions: tuple[Prediction, ...]) -> dict[str, Extraction]:
-    """The ``[[extractions]]`` by name; keys that one does not state are those of the one that it ``extends``.
+    """The extractions of a document by name; an extraction inherits keys from the one that it ``extends``.
 
     Raises:
         FileFormatError: a key is missing or malformed; the other bayescomb errors for wrong content.
     """
     found: dict[str, Extraction] = {}
-    stated: dict[str, Mapping[str, Any]] = {}
+    given: dict[str, Mapping[str, Any]] = {}
     for place, entry in entries(document, "extractions", where=where, declared="extractions"):
         if "extends" in entry:
-            base = known_name(text(entry, "extends", where=place), stated, kind="extraction before it", where=place)
-            entry = {**stated[base], **{key: value for key, value in entry.items() if key != "extends"}}
+            base = known_name(text(entry, "extends", where=place), given, kind="extraction before it", where=place)
+            entry = {**given[base], **{key: value for key, value in entry.items() if key != "extends"}}
         check_table(entry, "extractions", where=place, required=COMPLETE)
-        stated[text(entry, "name", where=place)] = entry
+        given[text(entry, "name", where=place)] = entry
         with located(place):
             extraction = _extraction(entry, place, [p.name for p in predictions])
         check_names([*found, extraction.name], where=f"{where}: extractions")
@@ -158,23 +162,23 @@ def _pdf(table: Mapping[str, Any], place: str) -> PdfChoice:
 
 def _scales(table: Mapping[str, Any], place: str) -> ScaleChoice:
     check_table(table, "extractions.scales", where=place)
-    stated: dict[str, Any] = {key: text(table, key, where=place) for key in SCALE_TEXTS if key in table}
-    stated |= {key: number(table[key], where=f"{place}.{key}") for key in SCALE_NUMBERS if key in table}
-    return ScaleChoice(**stated)
+    values: dict[str, Any] = {key: text(table, key, where=place) for key in SCALE_TEXTS if key in table}
+    values |= {key: number(table[key], where=f"{place}.{key}") for key in SCALE_NUMBERS if key in table}
+    return ScaleChoice(**values)
 
 
 def prediction_tables(
     predictions: Iterable[Prediction], files: dict[str, str], *, reserved: str, new_name: Callable[[str], str]
 ) -> list[dict[str, Any]]:
-    """Predictions as TOML tables; their CSV files are added to the files.
+    """Predictions as TOML tables; their CSV texts are added to the files.
 
-    A file keeps the name it was read from, unless another one has that already.
+    A table keeps the file name from which it was read, unless another file has this name.
 
     Args:
-        predictions: what is written.
-        files: name -> text.
-        reserved: name that no table may take besides those of the files.
-        new_name: beginning of the name of a file, from the name of a prediction.
+        predictions: the predictions to write.
+        files: file name -> text.
+        reserved: a further name that no table may have.
+        new_name: gives the beginning of a file name from the name of a prediction.
     """
     tables = []
     for prediction in predictions:
@@ -193,17 +197,14 @@ def prediction_tables(
                 "observables": list(prediction.observables),
                 "order": prediction.order,
                 "mass_scheme": prediction.mass_scheme,
-                "per_bin_width": prediction.per_bin_width or None,
-                "variable": prediction.variable or None,
-                "rate_errors": dict(prediction.rate_errors) or None,
-                "origin": prediction.origin or None,
+                **stated(prediction, "per_bin_width", "variable", "rate_errors", "origin"),
             }
         )
     return tables
 
 
 def extraction_tables(extractions: Iterable[Extraction]) -> list[dict[str, Any]]:
-    """Extractions as TOML tables; one extends an earlier one where that is shorter."""
+    """Extractions as TOML tables; an extraction extends an earlier one if that is shorter."""
     tables: list[dict[str, Any]] = []
     earlier: list[Extraction] = []
     for extraction in extractions:
@@ -214,7 +215,7 @@ def extraction_tables(extractions: Iterable[Extraction]) -> list[dict[str, Any]]
 
 
 def _changes(base: Extraction, extraction: Extraction) -> dict[str, Any]:
-    """The keys that differ from the base, with defaults written out, as an absent key is inherited."""
+    """The keys that differ from the base; defaults are written out, because an absent key is inherited."""
     before, after = _stated(base), _stated(extraction)
     everything = _full(extraction)
     # As texts, because the order of predictions counts

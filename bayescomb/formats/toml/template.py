@@ -1,4 +1,4 @@
-"""A model to fill in: ``budget.csv``, ``within.csv`` with every row it needs, and a ``model.toml`` with comments."""
+"""A new model to fill in: ``budget.csv``, ``within.csv`` with all required rows, and a ``model.toml`` with comments."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ WITHIN_COMMENT: Final = (
 )
 OWN_COLUMNS: Final = (*BUDGET_COLUMNS, *OPTIONAL_BUDGET_COLUMNS)
 NAMING_COLUMNS: Final = ("estimate", "experiment", "observable")
-# What people call a column of sums; of systematics alone where there are others beside it.
+# Usual names of a column of sums; the second kind counts only beside other columns.
 SUM: Final = re.compile(r"(total|tot|sum)\b.*", flags=re.IGNORECASE)
 SUM_OF_SOURCES: Final = re.compile(r"(all )?sys(t|tematics?)?\.?( (unc|err)\w*\.?)?", flags=re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Template:
-    """What a new model is about.
+    """Content of a new model.
 
     Attributes:
         observables: name -> unit, empty if none is stated.
-        sources: names.
-        rows: of the budget, column -> cell; cells that are absent are to be filled.
-        columns: of the budget.
+        sources: names of the sources.
+        rows: rows of the budget, column -> cell; the user fills in absent cells.
+        columns: columns of the budget.
     """
 
     observables: dict[str, str]
@@ -65,12 +65,12 @@ def template_of(*, observables: Iterable[str], experiments: Sequence[str], sourc
     """A template with one estimate of every observable by every experiment.
 
     Args:
-        observables: names, with a unit in brackets behind them if there is one: ``"sigma_tt [pb]"``.
-        experiments: names.
-        sources: names.
+        observables: names, each with its unit in brackets if it has one: ``"sigma_tt [pb]"``.
+        experiments: names of the experiments.
+        sources: names of the sources.
 
     Raises:
-        UnknownNameError, DuplicateNameError: a name is none, stands twice, or is that of a column.
+        UnknownNameError, DuplicateNameError: a name is not allowed, stands twice, or is that of a column.
 
     Examples:
         >>> template_of(observables=["m_t [GeV]"], experiments=["ATLAS", "CMS"], sources=["JES"]).experiments
@@ -96,10 +96,10 @@ def _with_unit(text: str) -> tuple[str, str]:
 
 
 def template_from_table(path: str | Path, *, units: Iterable[str] = ()) -> Template:
-    """The template of a table that is filled already: CSV, or the first sheet of an ``.xlsx`` file.
+    """The template of a complete table: a CSV file, or the first sheet of an ``.xlsx`` file.
 
     Args:
-        path: with the columns of a budget; all others are sources.
+        path: the table, with the columns of a budget; all other columns are sources.
         units: observables with their units, as in :func:`template_of`.
 
     Raises:
@@ -144,16 +144,16 @@ def template_from_table(path: str | Path, *, units: Iterable[str] = ()) -> Templ
 
 
 def _column(name: str) -> str:
-    """A column of a budget where a spreadsheet writes it ``Value [GeV]`` or ``Stat.``; any other name as it stands."""
+    """The name of a budget column for headers such as ``Value [GeV]`` or ``Stat.``; any other header is unchanged."""
     plain = _with_unit(name)[0].rstrip(".").casefold()
     return plain if plain in OWN_COLUMNS else name
 
 
 def _require_names(row: Row) -> None:
-    """A row of an estimate says what it is.
+    """Check that a row names its estimate, experiment and observable.
 
     Raises:
-        FileFormatError: it does not; units, totals and merged cells are told apart by what else is there.
+        FileFormatError: a name is empty; the advice tells rows of units, totals and merged cells apart by the other cells.
     """
     empty = [name for name in NAMING_COLUMNS if not row.cells.get(name)]
     if not empty:
@@ -170,13 +170,13 @@ def _require_names(row: Row) -> None:
 
 
 def write_template(template: Template, folder: str | Path) -> list[Path]:
-    """Write the files of a template into a folder, whose name is that of the model.
+    """Write the files of a template into a folder; the model has the name of the folder.
 
     Returns:
-        Their paths.
+        The paths of the files.
 
     Raises:
-        OutputError: one is there already, or the place cannot be written.
+        OutputError: a file exists already or cannot be written.
 
     Examples:
         >>> import tempfile
@@ -201,7 +201,7 @@ def _budget(template: Template) -> str:
 
 
 def _within(template: Template) -> str:
-    """Every estimate that has a partner in its experiment, with 1 on the diagonal."""
+    """A row per source and estimate with a partner in its experiment, with 1 on the diagonal."""
     estimates = [row["estimate"] for row in template.rows]
     rows = [
         [source, estimate, *("1" if other == estimate else "" for other in estimates)]
@@ -237,7 +237,7 @@ def _model(template: Template, name: str, *, within: bool) -> str:
 
 
 def _coefficients(template: Template) -> list[str]:
-    """A block to uncomment per source and pair of experiments: nobody but its author knows the numbers."""
+    """A commented coefficient per source and pair of experiments; only the author knows the numbers."""
     pairs = list(itertools.combinations(template.experiments, 2))
     if not pairs or not template.sources:
         return ["# One experiment: there is nothing to correlate with.", ""]

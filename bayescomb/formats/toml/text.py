@@ -1,4 +1,4 @@
-"""TOML text as a person would lay it out: short values on one line, long lists wrapped, lists of tables one a line."""
+"""TOML text: short values on one line, long lists wrapped, and one line per table in a list of tables."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-__all__ = ["assignments", "key_text", "value_text"]
+__all__ = ["assignments", "key_text", "stated", "value_text"]
 
 WIDTH: Final = 120
 BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 
 def assignments(table: Mapping[str, Any]) -> list[str]:
-    """Lines ``key = value`` of a table; what is ``None`` has no line.
+    """Lines ``key = value`` of a table; a value ``None`` has no line.
 
     Args:
-        table: key -> text, number, switch, list or table.
+        table: key -> text, number, bool, list or table.
 
     Examples:
         >>> assignments({"name": "m_t", "value": 172.5, "spectator": False, "bins": {"bin 1": 1.0}})
@@ -34,8 +34,13 @@ def assignments(table: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def stated(item: object, *keys: str) -> dict[str, Any]:
+    """Attributes of an object as a table; an empty one, which is the default of its key, is ``None``."""
+    return {key: getattr(item, key) or None for key in keys}
+
+
 def key_text(key: str) -> str:
-    """A key, in quotes where it needs them."""
+    """A key, in quotes if TOML needs them."""
     return key if BARE_KEY.fullmatch(key) else _string(key)
 
 
@@ -43,7 +48,7 @@ def value_text(value: Any) -> str:
     """A value on one line; every number in full precision.
 
     Raises:
-        TypeError: TOML has no such value.
+        TypeError: TOML has no value of this type.
     """
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -63,12 +68,12 @@ def value_text(value: Any) -> str:
 
 
 def _string(text: str) -> str:
-    """A basic string: the escapes of JSON are those of TOML, which wants one for DEL too."""
+    """A basic string; the escapes of JSON are those of TOML, which needs one more, for DEL."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _wrapped(items: Any) -> str:
-    """The items of a list: tables one per line, others as many as fit."""
+    """The lines of a list: one table per line, or as many other items as fit."""
     lines: list[str] = []
     for item in items:
         text = f"{value_text(item)},"

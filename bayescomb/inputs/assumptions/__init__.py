@@ -1,6 +1,6 @@
-"""What may be correlated: coefficients with ranges and priors, blocks, and the sets that hold them.
+"""Correlation assumptions: coefficients with ranges and priors, fixed blocks, and the sets that hold them.
 
-Imports base only.  Start at assumptions; the shape of a prior is one object in prior_shapes.
+Imports base only.  Start at assumptions; prior_shapes has one object for each shape of a prior.
 """
 
 from bayescomb.inputs.assumptions.assumptions import (

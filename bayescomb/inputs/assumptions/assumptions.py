@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 
@@ -60,17 +60,17 @@ class CorrelationCoefficient:
 
     Attributes:
         name: unique within its set.
-        pairs: the pairs it applies to, with their signs.
-        nominal: value of the profile, within [-1, 1].
+        pairs: the pairs of nuisances that it correlates, with their signs.
+        nominal: value in the profile, within [-1, 1].
         low, high: range of the scan and support of the prior; ``None`` for a coefficient that is not varied.
         prior: ``uniform`` over the range, ``triangular`` or ``beta`` with the nominal value as mode, ``truncated_normal``
             around it with a quarter of the range as width, or ``fixed``.
         title: text for tables and figures.
-        source: source it belongs to, if it is a category coefficient.
-        scan_group: coefficients of the same group are scanned together; empty for one that is scanned alone.
-        descending: the scan goes from high to low.
-        published_half_shift, published_half_error_shift: what a publication quotes for its scan, with unit, as text because
-            "<1 MeV" is quoted too; printed beside our scan.
+        source: source whose nuisances it correlates, if it is a category coefficient.
+        scan_group: coefficients of one group are scanned together; empty for one that is scanned alone.
+        descending: whether the scan goes from high to low.
+        published_half_shift, published_half_error_shift: result of a published scan with its unit, printed beside our scan;
+            a text, as "<1 MeV" is published too.
 
     Examples:
         >>> import bayescomb as bc
@@ -113,7 +113,7 @@ class CorrelationCoefficient:
             if not self.low < self.high:
                 msg = f"{where}: range {self.low} to {self.high} is empty; low must lie below high"
                 raise RangeError(msg)
-            # A uniform prior does not depend on the nominal value, which only the profile uses.
+            # A uniform prior does not depend on the nominal value, which is that of the profile alone.
             has_mode = self.prior != "fixed" and shape_law(self.prior).has_mode
             if has_mode and not self.low <= self.nominal <= self.high:
                 msg = (
@@ -129,7 +129,7 @@ class CorrelationCoefficient:
 
     @property
     def sampled(self) -> bool:
-        """Whether it has a prior of non-zero width."""
+        """Whether the posterior samples it: it has a range, and its prior is not ``fixed``."""
         return self.varied and self.prior != "fixed"
 
     @property
@@ -137,10 +137,10 @@ class CorrelationCoefficient:
         """Shape of its prior.
 
         Raises:
-            OptionError: it is fixed.
+            OptionError: the prior is ``fixed``.
         """
         if self.prior == "fixed":
-            msg = f"coefficient {self.name!r} has the prior 'fixed', which is no distribution; choose a shape to sample it"
+            msg = f"coefficient {self.name!r} has the prior 'fixed', which is no distribution; give it a shape to sample it"
             raise OptionError(msg)
         return self.prior
 
@@ -163,7 +163,7 @@ class CorrelationCoefficient:
 
     @property
     def range(self) -> tuple[float, float]:
-        """Range of the coefficient; its nominal value twice if it has none."""
+        """Ends of its range; twice the nominal value if it has none."""
         if self.low is None or self.high is None:
             return self.nominal, self.nominal
         return self.low, self.high
@@ -176,8 +176,8 @@ class CorrelationBlock:
     Attributes:
         name: source and experiment, for messages.
         nuisances: n names.
-        correlation: shape (n, n), unit diagonal, symmetric.  It may be singular or indefinite: whether that is allowed is
-            decided by the treatment, not here.
+        correlation: shape (n, n), unit diagonal, symmetric.  It may be singular or indefinite; whether that is allowed
+            depends on the treatment.
 
     Examples:
         >>> import bayescomb as bc
@@ -203,11 +203,11 @@ class AssumptionSet:
     """A named list of correlation assumptions; what is not stated is uncorrelated.
 
     Attributes:
-        name: every output names it.
-        coefficients: with a value each, most of them a range and a prior.
-        blocks: what is fixed.
-        description: for people.
-        base: the set of the model that it is, but for the nominal values of some coefficients; empty for a set of the model.
+        name: stated in every output.
+        coefficients: correlation coefficients, most with a range and a prior.
+        blocks: fixed correlations.
+        description: a sentence about the set.
+        base: set of the model from which it differs in nominal values alone; empty for a set of the model itself.
 
     Examples:
         >>> import bayescomb as bc
@@ -231,15 +231,15 @@ class AssumptionSet:
         check_names([b.name for b in self.blocks], where=f"blocks of {where}", allow_empty=True)
 
     def with_nominal(self, values: Mapping[str, float], *, at: RangeEnd | None = None) -> AssumptionSet:
-        """The set with other nominal values of some coefficients, which its name says.
+        """The set with other nominal values of some coefficients, stated in its name.
 
         Args:
-            values: coefficient -> nominal value; beyond the range too, unless the nominal value is the mode of the prior.
-            at: which end of its range every other coefficient takes, of those that have one.
+            values: coefficient -> nominal value; it may lie outside the range unless it is the mode of the prior.
+            at: end of the range that becomes the nominal value of every other coefficient with a range.
 
         Raises:
             UnknownNameError: there is no coefficient of that name.
-            RangeError: a value lies outside [-1, 1], or of the range of a prior that has it as mode.
+            RangeError: a value lies outside [-1, 1], or outside the range of a prior that has it as mode.
 
         Examples:
             >>> import bayescomb as bc
@@ -262,18 +262,26 @@ class AssumptionSet:
             check_choice(at, RANGE_ENDS, where=f"end of the ranges in {where}")
         coefficients = []
         for c in self.coefficients:
-            end = c.range[0] if at == "low" else c.range[1] if at == "high" else c.nominal
+            match at:
+                case None:
+                    end = c.nominal
+                case "low":
+                    end = c.range[0]
+                case "high":
+                    end = c.range[1]
+                case _:
+                    assert_never(at)
             coefficients.append(dataclasses.replace(c, nominal=float(values.get(c.name, end))))
         stated = ", ".join(f"{name} = {float(value):g}" for name, value in values.items())
         name = f"{self.name}{f' at {at}' if at else ''}{f' with {stated}' if stated else ''}"
         return dataclasses.replace(self, name=name, coefficients=tuple(coefficients), base=self.base or self.name)
 
     def restricted_to(self, nuisances: Collection[str]) -> AssumptionSet:
-        """The set without every pair and block row that names a nuisance outside ``nuisances``."""
+        """The set without the pairs and block rows of nuisances that are not among ``nuisances``."""
         coefficients = []
         for coefficient in self.coefficients:
             pairs = tuple(p for p in coefficient.pairs if p.first in nuisances and p.second in nuisances)
-            if len(pairs) == len(coefficient.pairs):  # checked already
+            if len(pairs) == len(coefficient.pairs):
                 coefficients.append(coefficient)
             elif pairs:
                 coefficients.append(dataclasses.replace(coefficient, pairs=pairs))
@@ -290,16 +298,16 @@ class AssumptionSet:
 
 
 def check_assumptions(assumption_set: AssumptionSet, *, free: Mapping[str, bool]) -> None:
-    """Every name must exist, no correlation may be stated twice, free nuisances have no prior to correlate.
+    """Require that every nuisance exists and has a prior, and that no correlation is stated twice.
 
     Args:
-        assumption_set: what to check.
+        assumption_set: the set to check.
         free: name of every nuisance -> whether it is free.
 
     Raises:
-        UnknownNameError: a nuisance is not known.
-        UnderdeterminedError: a free one is correlated.
-        DuplicateNameError: the correlation of two is stated twice.
+        UnknownNameError: a nuisance does not exist.
+        UnderdeterminedError: a free nuisance is correlated.
+        DuplicateNameError: the correlation of two nuisances is stated twice.
     """
     stated: dict[tuple[str, str], str] = {}
     set_name = f"assumption set {assumption_set.name!r}"

@@ -1,7 +1,7 @@
-"""Shapes of the prior of a correlation coefficient: all that a shape is stands here, in one object.
+"""Shapes of the prior of a correlation coefficient; each shape is one object with its density, terms and distribution.
 
-A new shape is a word of :data:`PriorShape` and a case of :func:`shape_law`, which the type checker asks for; readers,
-writers, the sampled model and the prior sensitivity take it from here.
+A new shape is a word of :data:`SampledShape` and a case of :func:`shape_law`, which the type checker asks for; readers,
+writers, the sampled model and the prior sensitivity use that object.
 """
 
 from __future__ import annotations
@@ -30,17 +30,16 @@ NORMAL_WIDTH: Final = 0.25
 
 @dataclass(frozen=True, kw_only=True)
 class ShapeLaw:
-    """What a shape says about r in [low, high] with the nominal value as mode.
+    """Prior of a coefficient r in [low, high], in three forms.
 
     Attributes:
-        title: of the shape in tables.
-        has_mode: the nominal value is its mode and must lie within the range.
-        log_density: of (r, low, high, nominal, xp), up to a constant, inside the range; r an array or a symbolic vector,
-            the others arrays of the same shape, xp ``numpy`` or ``pytensor.tensor``.
-        terms: of (low, high, nominal), numbers: the same law for compiled code, (a, b, c) below the nominal value, (a, b, c)
-            above it and w with log density a log(r - low) + b log(high - r) + c - w (r - nominal)^2 / 2.
-        distribution: of (low, high, nominal), numbers: the same law as a frozen scipy distribution, which gives draws,
-            distribution function and quantiles.
+        title: name of the shape in tables.
+        has_mode: whether the nominal value is the mode and must lie within the range.
+        log_density: function of (r, low, high, nominal, xp), up to a constant, inside the range; r is an array or a symbolic
+            vector, the others are arrays of the same shape, xp is ``numpy`` or ``pytensor.tensor``.
+        terms: function of the numbers (low, high, nominal), for compiled code: (a, b, c) below the nominal value, (a, b, c)
+            above it, and w, with log density a log(r - low) + b log(high - r) + c - w (r - nominal)^2 / 2.
+        distribution: function of the numbers (low, high, nominal): a frozen scipy distribution.
     """
 
     title: str
@@ -112,7 +111,7 @@ def _log_beta(r: Any, low: FloatArray, high: FloatArray, nominal: FloatArray, xp
 
 
 def _xlogy(power: FloatArray, value: Any, xp: Any) -> Any:
-    """Power * log(value) with 0 log 0 = 0: the power is a constant, so its zeros are known."""
+    """Power * log(value), with 0 for power 0 at any value."""
     return power * xp.log(xp.where(power == 0, 1.0, value))
 
 
@@ -130,7 +129,7 @@ def _beta(low: float, high: float, nominal: float) -> Any:
 
 
 def _log_normal(r: Any, low: FloatArray, high: FloatArray, nominal: FloatArray, xp: Any) -> Any:
-    del xp  # arithmetic serves both
+    del xp  # the same arithmetic for arrays and symbols
     return -0.5 * ((r - nominal) / (NORMAL_WIDTH * (high - low))) ** 2
 
 

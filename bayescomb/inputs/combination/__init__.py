@@ -1,6 +1,6 @@
-"""All that goes into a combination, checked when it is built.
+"""The combination: all of its inputs in one object, checked when it is built.
 
-Imports what inputs holds of measurements, assumptions, formulas and theory.  Start at contents, then combination.
+Imports measurements, assumptions, formulas and theory of inputs.  Start at contents, then combination.
 """
 
 from bayescomb.inputs.combination.combination import Combination, how_to_extract

@@ -1,4 +1,4 @@
-"""What a combination has to fulfil as a whole: its settings, spectators, predictions, bounds and uncertain sizes."""
+"""Checks of a combination as a whole: settings, spectators, predictions, bounds, uncertain sizes and blinding."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = [
 
 
 def check_determined(combination: Contents, where: str) -> None:
-    """The estimates determine every variable.  Of curved formulas only the names tell here, the fit tells the rest."""
+    """Require that the estimates determine every variable; with curved formulas only their names are checked here."""
     names = [o.name for o in combination.variables]
     nodes = combination.quantities.nodes
     touched = {
@@ -44,7 +44,7 @@ def check_determined(combination: Contents, where: str) -> None:
 
 
 def check_spectators(combination: Contents, where: str) -> None:
-    """A spectator has one estimate only, with the same name."""
+    """Require that a spectator has one estimate only, with the same name."""
     maps = {e.name: dict(e.observables) for e in combination.estimates}
     for observable in combination.observables:
         if observable.formula and observable.spectator:
@@ -60,7 +60,7 @@ def check_spectators(combination: Contents, where: str) -> None:
 
 
 def check_settings(combination: Contents, where: str) -> None:
-    """Every setting is one that is offered, and those in force go together."""
+    """Require settings that exist and are compatible."""
     check_choice(combination.treatment, TREATMENTS, where=f"treatment of {where}")
     check_choice(combination.repair, REPAIRS, where=f"repair of {where}")
     check_choice(combination.chi2, CHI2_FORMS, where=f"chi2 of {where}")
@@ -79,9 +79,9 @@ def check_settings(combination: Contents, where: str) -> None:
             "responses and shifts of a likelihood table do not allow; use the treatment 'nuisance'"
         )
         raise OptionError(msg)
-    if combination.chi2 == "pearson":
+    if combination.pearson:
         if combination.tabulated:
-            msg = f"{where}: chi2 'pearson' weighs measured values, which a likelihood table has not; use 'neyman'"
+            msg = f"{where}: chi2 'pearson' weighs by measured values, which a likelihood table does not have; use 'neyman'"
             raise OptionError(msg)
         zero = [e.name for m in combination.measurements if not m.is_prior for e in m.estimates if e.value == 0]
         if zero:
@@ -101,7 +101,7 @@ def check_settings(combination: Contents, where: str) -> None:
 
 
 def check_predictions(combination: Contents, where: str) -> None:
-    """Every name that a prediction or an extraction uses exists, and what is in force can be extracted."""
+    """Require that the names of predictions and extractions exist, and that chi2 allows the extraction in force."""
     check_names([p.name for p in combination.predictions], where=f"predictions of {where}", allow_empty=True)
     observables = [o.name for o in combination.variables]
     for prediction in combination.predictions:
@@ -140,7 +140,7 @@ def check_predictions(combination: Contents, where: str) -> None:
 
 
 def check_errors_on_errors(combination: Contents, where: str) -> None:
-    """Uncertain sizes belong to sources of the combination, and chi2 is quadratic besides."""
+    """Require that uncertain sizes belong to sources of the combination, and that chi2 is quadratic in the observables."""
     known = {n.source or n.name for n in combination.nuisances if not n.free}
     for name in combination.errors_on_errors:
         known_name(name, known, kind="source of a nuisance with a prior", where=f"errors on errors of {where}")
@@ -153,21 +153,21 @@ def check_errors_on_errors(combination: Contents, where: str) -> None:
 
 
 def check_blinding(combination: Contents, where: str) -> None:
-    """No setting reveals the hidden values, and the shift or factor changes no other result."""
+    """Require settings that do not reveal the hidden values, and of which no result changes with the shift or factor."""
     found = combination.blinding
     if found is None:
         return
-    curved = combination.chi2 != "neyman" or any(n.response != "absolute" for n in combination.nuisances)
-    state = "state it in the model, whose way of blinding follows it"
+    curved = combination.pearson or any(n.multiplicative for n in combination.nuisances)
+    state = "state it in the model, which chooses the kind of blinding by it"
     named = {
         ("'normalise', whose results a common factor does not hide", "leave it out until then"): combination.normalise,
         (
-            "parameters, formulas or derived quantities, whose values and errors change with what hides the others",
+            "parameters, formulas or derived quantities, whose values and errors the shift or factor changes",
             "leave them out until then",
         ): bool(combination.parameters or combination.functions),
         ("chi2 'pearson' or responses that are not absolute, which a shift changes", state): found.kind == "shift"
         and curved,
-        ("'nonnegative', whose bound tells the shift", state): found.kind == "shift" and bool(combination.nonnegative),
+        ("'nonnegative', whose bound reveals the shift", state): found.kind == "shift" and bool(combination.nonnegative),
     }
     for (what, advice), there in named.items():
         if there:
@@ -176,7 +176,7 @@ def check_blinding(combination: Contents, where: str) -> None:
 
 
 def check_nonnegative(combination: Contents, where: str) -> None:
-    """Nonnegative quantities are observables without a formula, and the results are these observables."""
+    """Require that nonnegative quantities are observables without a formula, and that the results are these observables."""
     names = list(combination.nonnegative)
     check_names(names, where=f"nonnegative observables of {where}", allow_empty=True)
     for name in names:
@@ -190,10 +190,10 @@ def check_nonnegative(combination: Contents, where: str) -> None:
     elif combination.normalise:
         because = "'normalise' divides the observables by their sum"
     elif combination.errors_on_errors:
-        because = "errors on errors have no fit with bounds"
+        because = "errors on errors are given, whose fit has no bounds"
     if combination.normalise and combination.functions:
         msg = f"{where}: 'normalise' does not go with formulas; write the shares as derived quantities, as in a / (a + b)"
         raise OptionError(msg)
     if combination.bounds and because:
-        msg = f"{where}: nonnegative observables are not offered where {because}; leave one of the two out"
+        msg = f"{where}: nonnegative observables are not offered, as {because}; leave one of the two out"
         raise OptionError(msg)

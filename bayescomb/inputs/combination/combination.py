@@ -1,7 +1,6 @@
-"""What goes into a combination: the budget (who measured what) and the assumptions (what is correlated).
+"""The combination: measurements (who measured what), assumptions (what is correlated) and settings in one frozen object.
 
-All classes are frozen and checked when they are built; the two tables meet only in :class:`Combination`.  An *observable*
-is a combined quantity; :mod:`bayescomb.inputs.measurements` has the rest of the vocabulary.
+An *observable* is a combined quantity; :mod:`bayescomb.inputs.measurements` has the rest of the vocabulary.
 """
 
 from __future__ import annotations
@@ -74,32 +73,32 @@ class Combination(Shown, Contents):
 
     Attributes:
         name: short name, used for file names.
-        measurements: the budget.
+        measurements: published numbers with their uncertainties.
         observables: the combined quantities.
         assumption_sets: name -> :class:`AssumptionSet`.
-        assumptions: name of the set in force; every output names it.
+        assumptions: name of the assumption set in force, stated in every output.
         treatment: ``"covariance"`` (the sources' covariances are summed as given; only the total must be positive
             definite) or ``"nuisance"`` (one nuisance per estimate and source; each source matrix must be a correlation
             matrix).
         repair: what to do with a fixed infeasible source matrix under ``"nuisance"``; ``"none"`` is an error.
         sources: titles and groups of the sources.
-        provenance: where the figures come from.
-        title: one line for people.
+        provenance: origin of the figures.
+        title: one line of text.
         chi2: ``"neyman"`` (the statistical covariance as given) or ``"pearson"`` (it grows with the prediction).
-        nuisance_values: ``"used"`` or ``"ignored"``: whether the post-fit nuisance values of fitted inputs count, or 0 is
-            put in their place, as Convino does.
-        normalise: the results are the observables divided by their sum.
-        impact_groups: name of a group -> its nuisances, or ``("stat",)`` for the statistical part; groups may overlap.
+        nuisance_values: ``"used"`` or ``"ignored"``: whether post-fit nuisance values of fitted inputs are used, or replaced
+            by 0, as Convino does.
+        normalise: whether the results are the observables divided by their sum.
+        impact_groups: group -> its nuisances, or ``("stat",)`` for the statistical part; groups may overlap.
         predictions: theory predictions of the observables.
         extractions: name -> :class:`Extraction`.
         extraction: name of the one in force; empty if the observables are combined and no mass is extracted.
-        errors_on_errors: source, or nuisance without a source, whose size is uncertain -> how well it is known.
+        errors_on_errors: source, or nuisance without a source -> uncertainty of its size.
         nonnegative: names of observables that cannot be negative: bounds of the profile, priors that end at 0 in the
             posterior.
-        parameters: what observables with a formula are functions of; a stated prior joins the measurements.
+        parameters: quantities of which observables are functions; their priors are added to the measurements.
         derived: quantities with a formula, reported beside the observables.
         curves: functions through tabulated points, which formulas call by their names.
-        blinding: that central values are hidden, ``None`` if they are as measured (:func:`bayescomb.blind`).
+        blinding: how central values are hidden, ``None`` if they are not (:func:`bayescomb.blind`).
 
     Examples:
         >>> import bayescomb as bc
@@ -134,14 +133,14 @@ class Combination(Shown, Contents):
             name: of the combination.
             units: observable -> unit.
             within: source -> correlation between the estimates of one experiment: a number, or a DataFrame with estimates as
-                index and columns; ``"uncorrelated"`` if nothing is.  Needed for every source that two estimates share.
+                index and columns; or ``"uncorrelated"`` for all.  Needed for every source that two estimates share.
             between: source -> correlation between experiments, ``nominal`` or ``(nominal, low, high)`` with the range of the
                 scan and of the uniform prior; a source that is not named is uncorrelated.
             settings: other fields of the combination, e.g. ``treatment="covariance"``.
 
         Raises:
             FileFormatError: a column, or the correlation of a pair, is missing.
-            OptionError: an argument is not of the kind that is needed.
+            OptionError: an argument has the wrong type.
             UnknownNameError, DuplicateNameError, InvalidNumberError, InvalidMatrixError, RangeError: as the content demands.
 
         Examples:
@@ -195,13 +194,12 @@ class Combination(Shown, Contents):
         object.__setattr__(self, "measurements", (*self.measurements, *priors))
         check_names([m.name for m in self.measurements], where=f"measurements of {where}")
         check_names([s.name for s in self.sources], where=f"sources of {where}", allow_empty=True)
-        # A name is unique among the things of its kind.  Only what is fitted without a prior shares a list with the
-        # observables: both are parameters.
+        # A name is unique among objects of one kind.  Free nuisances are fitted like observables, so these share no name.
         check_names([o.name for o in self.observables], where=f"observables of {where}", allow_empty=bool(self.parameters))
         check_names([e.name for e in self.estimates], where=f"estimates of {where}")
         check_names([n.name for n in self.nuisances], where=f"nuisances of {where}", allow_empty=True)
         free = [n.name for n in self.nuisances if n.free]
-        measured = self.quantities.nodes  # reads the formulas, too
+        measured = self.quantities.nodes  # also reads the formulas, and raises their errors
         named = (("parameter", self.parameters), ("observable", self.observables), ("derived quantity", self.derived))
         for kind, owners in (*named, ("estimate", self.estimates)):
             check_distinct([owner.name for owner in owners], free, kinds=(kind, "free nuisance"), where=where)
@@ -219,13 +217,13 @@ class Combination(Shown, Contents):
         check_determined(self, where)
 
     def with_extraction(self, extraction: str | Extraction) -> Combination:
-        """The same combination with a mass extracted, cut down to the measurements that the extraction uses.
+        """The same combination with a mass extracted from those measurements that the extraction uses.
 
         Args:
-            extraction: name of one of the extractions, one to add, or ``""`` for none.
+            extraction: name of an extraction of the combination, a new extraction, or ``""`` for none.
 
         Raises:
-            UnknownNameError: there is no extraction of that name, or it uses what is not there.
+            UnknownNameError: it, or a prediction or observable that it names, does not exist.
         """
         if isinstance(extraction, str):
             if not extraction:
@@ -251,11 +249,11 @@ class Combination(Shown, Contents):
 
         Args:
             values: coefficient of the set in force -> nominal value.
-            at: which end of its range, ``"low"`` or ``"high"``, every other coefficient takes that has one.
+            at: end of the range, ``"low"`` or ``"high"``, that becomes the nominal value of every other coefficient.
 
         Raises:
             UnknownNameError: there is no coefficient of that name.
-            RangeError: a value lies outside [-1, 1], or of the range of a prior that has it as mode.
+            RangeError: a value lies outside [-1, 1], or outside the range of a prior that has it as mode.
 
         Examples:
             >>> import bayescomb as bc
@@ -276,7 +274,7 @@ class Combination(Shown, Contents):
         """The same combination with another treatment of its sources.
 
         Raises:
-            OptionError: the treatment or the repair is not one that is offered.
+            OptionError: the treatment or the repair does not exist.
         """
         return dataclasses.replace(self, treatment=treatment, repair=repair)
 
@@ -284,7 +282,7 @@ class Combination(Shown, Contents):
         """The same combination with another form of chi2.
 
         Raises:
-            OptionError: the form is not offered, or not with the treatment in force.
+            OptionError: the form does not exist, or does not go with the treatment in force.
         """
         return dataclasses.replace(self, chi2=chi2)
 
@@ -297,10 +295,10 @@ class Combination(Shown, Contents):
         return dataclasses.replace(self, nuisance_values=nuisance_values)
 
     def with_errors_on_errors(self, errors_on_errors: Mapping[str, ErrorOnError | float]) -> Combination:
-        """The same combination with the sizes of some sources uncertain, those of all others certain.
+        """The same combination with uncertain sizes of these sources and certain sizes of all others.
 
         Args:
-            errors_on_errors: source -> relative uncertainty of its quoted size; a number means a common factor.
+            errors_on_errors: source -> relative uncertainty of its size; a number is that of a common factor.
 
         Raises:
             UnknownNameError: there is no source of that name.
@@ -326,7 +324,7 @@ class Combination(Shown, Contents):
         """The same combination with observables that cannot be negative.
 
         Args:
-            names: of these observables, ``()`` for none; by default all but spectators and those with a formula.
+            names: names of these observables, ``()`` for none; by default all but spectators and those with a formula.
 
         Raises:
             UnknownNameError: there is no observable of that name.
@@ -361,11 +359,11 @@ class Combination(Shown, Contents):
         return dataclasses.replace(self, measurements=measurements)
 
     def saturated(self, measurement: str | None = None) -> Combination:
-        """The combination in which every estimate, or every one of a measurement, has an observable of its own.
+        """The combination in which every estimate, of all measurements or of one, has an observable of its own.
 
-        It tells what the inputs say before combining: with all estimates so, the minimum of chi2 is what the inputs' own
-        pulls cost.  A likelihood table is the Gaussian near its minimum then.  Free nuisances outside the fits, which
-        nothing would determine then, are left out.
+        It describes the inputs before they are combined: with all estimates the minimum of chi2 is the sum over the inputs'
+        own pulls.  A likelihood table becomes the Gaussian near its minimum.  Free nuisances outside the fits are left out,
+        as nothing would determine them.
 
         Raises:
             UnknownNameError: there is no measurement of that name.
@@ -379,7 +377,7 @@ class Combination(Shown, Contents):
     def only(self, experiments: Iterable[str]) -> Combination:
         """The combination of the measurements of some experiments alone.
 
-        Correlations that involve a nuisance of a dropped measurement go with it.
+        Correlations with a nuisance of another measurement are left out.
 
         Raises:
             UnknownNameError: an experiment has no measurement here.
@@ -392,10 +390,10 @@ class Combination(Shown, Contents):
         return dataclasses.replace(self, **kept_fields(self, kept))
 
     def without(self, measurement: str) -> Combination:
-        """The combination of all measurements but one; an observable that only it determines is dropped.
+        """The combination of all measurements but one; observables that only this one measures are left out.
 
         Raises:
-            UnknownNameError: there is no measurement of that name, or no other one.
+            UnknownNameError: there is no measurement of that name, or it is the only one.
             UnderdeterminedError: the rest does not determine its observables.
         """
         known_name(measurement, [m.name for m in self.measurements], kind="measurement", where=f"{self.name!r}")
@@ -403,7 +401,7 @@ class Combination(Shown, Contents):
 
 
 def how_to_extract(combination: Contents) -> str:
-    """What to do where a mass is needed and none is extracted."""
+    """Advice for messages where a mass is needed and none is extracted."""
     if not combination.extractions:
         return "the model has no [[extractions]], so there is none to put in force"
     names = ", ".join(map(repr, combination.extractions))

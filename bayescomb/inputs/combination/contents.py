@@ -1,7 +1,6 @@
-"""What a combination consists of, and what follows from it without a calculation.
+"""Fields of a combination and their properties.
 
-The checks (:mod:`.checks`) and the parts of a combination (:mod:`.parts`) are written for this, and
-:class:`bayescomb.Combination` is this with both.
+The functions of :mod:`.checks` and :mod:`.parts` take this class; :class:`bayescomb.Combination` adds both to it.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final
+from typing import Final, assert_never
 
 import numpy as np
 
@@ -59,23 +58,23 @@ class Contents:
 
     @cached_property
     def quantities(self) -> Quantities:
-        """What is fitted, and what follows from it."""
+        """Variables, functions and formulas of the combination."""
         where = f"combination {self.name!r}"
         return quantities(self.parameters, self.observables, self.derived, curves=self.curves, where=where)
 
     @property
     def variables(self) -> tuple[Observable, ...]:
-        """What is fitted: parameters and observables without a formula."""
+        """Fitted quantities: parameters and observables without a formula."""
         return self.quantities.variables
 
     @property
     def functions(self) -> tuple[Observable, ...]:
-        """What follows from the variables: observables with a formula and derived quantities."""
+        """Quantities computed from the variables: observables with a formula and derived quantities."""
         return self.quantities.functions
 
     @property
     def bounds(self) -> dict[str, tuple[float, float]]:
-        """Ends of the ranges of variables that have any: of observables above 0, of priors, and of curves of a variable."""
+        """Variable -> ends of its range, if ``nonnegative``, its prior or a curve of it states any."""
         found = {name: (0.0, float("inf")) for name in self.nonnegative}
         priors = {p.name: p.prior.bounds for p in self.parameters if p.prior is not None}
         found |= {name: ends for name, ends in priors.items() if np.isfinite(ends).any()}
@@ -86,7 +85,7 @@ class Contents:
 
     @property
     def boundable(self) -> tuple[str, ...]:
-        """Names of the observables that can be held at 0 and above: all but spectators and those with a formula."""
+        """Names of the observables that can have the bound 0: all but spectators and those with a formula."""
         return tuple(o.name for o in self.observables if not o.spectator and not o.formula)
 
     @property
@@ -96,23 +95,33 @@ class Contents:
 
     @property
     def blinded(self) -> str:
-        """``" BLINDED"`` behind the name where central values are hidden, else nothing."""
+        """``" BLINDED"`` to append to the name where central values are hidden, else empty."""
         return "" if self.blinding is None else " BLINDED"
 
     @property
+    def pearson(self) -> bool:
+        """Whether the statistical covariance grows with the prediction."""
+        match self.chi2:
+            case "neyman":
+                return False
+            case "pearson":
+                return True
+        assert_never(self.chi2)
+
+    @property
     def quadratic(self) -> bool:
-        """Whether chi2 is quadratic in observables and nuisances, so that everything is closed form."""
+        """Whether chi2 is quadratic in observables and nuisances, so that the fit has a closed form."""
         return not self.curved_terms and not self.curved_maps and not self.tabulated
 
     @property
     def curved_terms(self) -> bool:
-        """Whether responses are curved, or weights follow the prediction as Pearson's do."""
-        return self.chi2 != "neyman" or self.curved_responses
+        """Whether responses are curved, or the statistical covariance depends on the prediction."""
+        return self.pearson or self.curved_responses
 
     @property
     def curved_responses(self) -> bool:
-        """Whether a nuisance has a response with a kink, a relative one, or shifts what a likelihood table is about."""
-        curved = any(n.response != "absolute" for n in self.nuisances)
+        """Whether a response has a kink, is relative or lognormal, or shifts an estimate with a likelihood table."""
+        curved = any(n.multiplicative for n in self.nuisances)
         shifted = any(m.responses[list(m.tables)].any() for m in self.measurements)
         return curved or shifted or any(m.down_responses is not None for m in self.measurements)
 
@@ -123,17 +132,17 @@ class Contents:
 
     @property
     def tables(self) -> dict[int, LikelihoodTable]:
-        """Position of an estimate -> its likelihood, of those whose likelihood is a table."""
+        """Position of an estimate -> its likelihood table, for estimates that have one."""
         return {i: e.likelihood for i, e in enumerate(self.estimates) if e.likelihood is not None}
 
     @cached_property
     def curved_maps(self) -> bool:
-        """Whether an estimate measures what is no linear function of the variables."""
+        """Whether an estimate measures a function of the variables that is not linear."""
         return bool(self.quantities.curved([e.observables for e in self.estimates])[0])
 
     @property
     def linear(self) -> bool:
-        """Whether the results are linear in the measured values: no curved chi2, nothing divided by a sum, no bounds."""
+        """Whether the results are linear in the measured values: quadratic chi2, no division by a sum, no bounds."""
         return self.quadratic and not self.normalise and not self.bounds
 
     @property
@@ -148,7 +157,7 @@ class Contents:
 
     @property
     def estimate_slices(self) -> tuple[slice, ...]:
-        """Where the estimates of each measurement are among all of them."""
+        """Slice of the estimates of each measurement within all estimates."""
         return estimate_slices(self.measurements)
 
     @property
@@ -158,7 +167,7 @@ class Contents:
 
     @property
     def design(self) -> FloatArray:
-        """Linear map from variables to estimates, shape (n_estimates, n_variables); 0 for what is curved."""
+        """Linear map from variables to estimates, shape (n_estimates, n_variables); 0 for functions that are not linear."""
         return self._linear_map[0]
 
     @cached_property
@@ -168,7 +177,7 @@ class Contents:
 
     @property
     def constant(self) -> FloatArray:
-        """What the estimates are where all variables are 0, by formulas that are linear, shape (n_estimates,)."""
+        """Constants of linear formulas: the estimates where all variables are 0, shape (n_estimates,)."""
         return self._linear_map[1]
 
     @cached_property
@@ -197,9 +206,9 @@ class Contents:
 
     @property
     def results(self) -> tuple[Observable, ...]:
-        """What is reported: parameters, observables and derived quantities.
+        """Reported quantities: parameters, observables and derived quantities.
 
-        With an extraction its masses, their differences and scales come before them.
+        With an extraction its masses, their differences and its scales come first.
         """
         extraction = self.extraction_in_force
         parameters = self.variables[: len(self.parameters)]
@@ -207,7 +216,7 @@ class Contents:
 
     @property
     def headline(self) -> tuple[Observable, ...]:
-        """What a summary shows: masses and their differences if a mass is extracted, else all results."""
+        """Results in a summary: masses, their differences and derived quantities in an extraction, else all results."""
         extraction = self.extraction_in_force
         if extraction is None:
             return self.results
@@ -215,7 +224,7 @@ class Contents:
         return (*masses, *self.derived)
 
     def extracted(self, extraction: Extraction) -> tuple[Observable, ...]:
-        """What an extraction adds to the results: masses, their differences and scales."""
+        """Results that an extraction adds: masses, their differences and scales."""
         schemes = {extraction.masses[p.name]: p.mass_scheme for p in self.predictions if p.name in extraction.masses}
         masses = [Observable(name=m, unit="GeV", title=f"top-quark {schemes[m]} mass") for m in extraction.mass_parameters]
         masses += [

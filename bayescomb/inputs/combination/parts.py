@@ -1,4 +1,4 @@
-"""Parts of a combination: what changes where measurements are left out, or their estimates are set free of each other."""
+"""Fields of a combination of some measurements, and of one whose estimates have observables of their own."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def saturated_fields(combination: Contents, names: Collection[str]) -> dict[str,
     """Fields of the combination in which every estimate of some measurements has an observable of its own.
 
     Args:
-        combination: the whole.
-        names: of the measurements.
+        combination: the whole combination.
+        names: names of these measurements.
     """
     measurements, observables, used = [], [], set()
     own_names = {e.name for m in combination.measurements if m.name in names for e in m.estimates}
@@ -62,7 +62,7 @@ def saturated_fields(combination: Contents, names: Collection[str]) -> dict[str,
 
 
 def _measured(combination: Contents, measurements: Sequence[Measurement]) -> set[str]:
-    """Names of the quantities that measurements are about, those in the formulas included."""
+    """Names of the quantities that measurements measure, and of all quantities in their formulas."""
     quantities = combination.quantities
     used = {o for m in measurements for e in m.estimates for o, factor in e.observables.items() if factor}
     formulas = quantities.written
@@ -76,7 +76,7 @@ def _measured(combination: Contents, measurements: Sequence[Measurement]) -> set
 
 
 def _renamed(combination: Contents, observable: Observable, names: Mapping[str, str]) -> Observable:
-    """The observable by its new name, in a formula of new names."""
+    """The observable with its new name, and with the new names in its formula."""
     formula = observable.formula
     if formula and any(names[name] != name for name in names):
         tree = combination.quantities.written[observable.name]
@@ -85,7 +85,7 @@ def _renamed(combination: Contents, observable: Observable, names: Mapping[str, 
 
 
 def _beside(taken: Collection[str], names: Sequence[str]) -> dict[str, str]:
-    """Name of each observable beside observables that bear the names of estimates."""
+    """New name of each observable, different from the names of the estimates."""
     found: dict[str, str] = {}
     for name in names:
         other = name
@@ -96,11 +96,11 @@ def _beside(taken: Collection[str], names: Sequence[str]) -> dict[str, str]:
 
 
 def kept_fields(combination: Contents, measurements: Sequence[Measurement]) -> dict[str, Any]:
-    """Fields of the combination of some measurements; whatever names only the others is dropped.
+    """Fields of the combination of some measurements, without everything that concerns only the others.
 
     Args:
-        combination: the whole.
-        measurements: those that stay.
+        combination: the whole combination.
+        measurements: the measurements that stay.
     """
     names = {n.name for m in measurements for n in m.all_nuisances}
     priors = {p.prior_name for p in combination.parameters} - {m.name for m in measurements}
@@ -128,7 +128,7 @@ def kept_fields(combination: Contents, measurements: Sequence[Measurement]) -> d
 
 
 def _still_written(combination: Contents, derived: Observable, used: Collection[str]) -> Observable:
-    """A derived quantity, of the variables where its formula names an observable that no measurement is about."""
+    """A derived quantity; if its formula names an observable that is left out, with a formula of the variables."""
     lost = {o.name for o in combination.observables} - set(used)
     quantities = combination.quantities
     if not lost.intersection(names_in(quantities.written[derived.name])):
@@ -137,7 +137,7 @@ def _still_written(combination: Contents, derived: Observable, used: Collection[
 
 
 def _predicting(combination: Contents, observables: Collection[str]) -> dict[str, Any]:
-    """Predictions and extractions that concern nothing but some observables."""
+    """Predictions and extractions of these observables alone."""
     predictions = tuple(p for p in combination.predictions if set(p.observables) <= set(observables))
     names = [p.name for p in predictions]
     parts = {key: extraction.restricted_to(names) for key, extraction in combination.extractions.items()}

@@ -1,4 +1,4 @@
-"""Formulas of observables: their grammar, their derivatives, their units, and what follows from what.
+"""Formulas of observables: grammar, derivatives, units, and the order in which quantities follow from each other.
 
 Imports measurements, observables and parameters.  Start at formulas, then quantities.
 """

@@ -1,6 +1,6 @@
-r"""Formulas as affine maps where they are linear, and their values with exact first and second derivatives.
+r"""Formulas as affine maps where they are linear, and values of formulas with exact first and second derivatives.
 
-Derivatives go forward through the tree with the value: of a function f of a node with value v, gradient g and second
+Derivatives are propagated forward through the tree.  For a function f of a node with value v, gradient g and second
 derivatives H they are
 
 .. math:: \nabla f = f'(v)\,g, \qquad \nabla\nabla f = f'(v)\,H + f''(v)\,g g^T .
@@ -29,7 +29,7 @@ class Affine:
 
 @dataclass(frozen=True)
 class Jet:
-    """Value, gradient, shape (n,), and second derivatives, shape (n, n), of a node by n variables."""
+    """Value of a node, its gradient, shape (n,), and its second derivatives, shape (n, n), in n variables."""
 
     value: float
     gradient: FloatArray
@@ -37,7 +37,7 @@ class Jet:
 
 
 def affine(node: Node) -> Affine | None:
-    """The tree as a sum of constants times variables, ``None`` where it is none as it is written."""
+    """The tree as a sum of constants times variables; ``None`` if it is not written as such a sum."""
     match node:
         case Number():
             return Affine(node.value, {})
@@ -84,8 +84,8 @@ def jet(node: Node, values: FloatArray, index: Mapping[str, int]) -> Jet:
 
     Args:
         node: the tree.
-        values: of n variables, shape (n,).
-        index: name -> position of a variable.
+        values: values of n variables, shape (n,).
+        index: name of a variable -> its position.
 
     Examples:
         >>> import numpy as np

@@ -1,9 +1,8 @@
-r"""Formulas of observables and derived quantities: read without ``eval``, as trees that serve numbers, arrays and symbols.
+r"""Formulas of observables and derived quantities, read without ``eval`` as trees for numbers, arrays and symbols.
 
-A formula is arithmetic (``+ - * / **``, brackets), numbers, ``pi``, the functions of :data:`FUNCTIONS`, curves through
-tabulated points (:mod:`~bayescomb.inputs.curves`), called like functions, and names of other quantities; a name
-that is no word of letters, digits and ``_`` stands in backquotes.  It becomes a small tree;
-:mod:`.derivatives` goes through it for slopes and curvatures.
+A formula holds arithmetic (``+ - * / **``, brackets), numbers, ``pi``, the functions of :data:`FUNCTIONS`, curves through
+tabulated points (:mod:`~bayescomb.inputs.curves`), which are called like functions, and names of other quantities.  A name
+with signs other than letters, digits and ``_`` is written in backquotes.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ SYMBOLIC: Final[dict[str, Callable[[Any, Any], Any]]] = {
 }  # fmt: skip
 BINDING: Final = {"+": 1, "-": 1, "*": 2, "/": 2, "**": 4}
 NEGATIVE: Final = 3
-# First and second derivative of each function at v, of which w is the value.
+# First and second derivative of each function at v, where its value is w.
 FUNCTIONS: Final[dict[str, Callable[[float, float], tuple[float, float]]]] = {
     "exp": lambda _v, w: (w, w),
     "log": lambda v, _w: (1 / v, -1 / v**2),
@@ -70,7 +69,7 @@ OTHER_NAMES: Final = {"ln": "log", "asin": "arcsin", "acos": "arccos", "atan": "
 
 @dataclass(frozen=True)
 class Number:
-    """A constant; ``exact`` if it was written as a whole number, which has no unit."""
+    """A constant; ``exact`` if it was written as a whole number, which has no unit in a product."""
 
     value: float
     exact: bool = False
@@ -85,7 +84,7 @@ class Variable:
 
 @dataclass(frozen=True)
 class Operation:
-    """Two nodes and what is done with them: ``+``, ``-``, ``*``, ``/`` or ``**``."""
+    """Two nodes joined by ``+``, ``-``, ``*``, ``/`` or ``**``."""
 
     sign: str
     first: Node
@@ -116,13 +115,13 @@ def parse(text: str, *, names: Collection[str], where: str, curves: Mapping[str,
 
     Args:
         text: the formula.
-        names: what it may name.
+        names: names of the quantities that it may use.
         where: the place, for messages.
         curves: name -> curve that it may call.
 
     Raises:
-        FormulaError: it is no formula; the message tells the character.
-        UnknownNameError: it names something else.
+        FormulaError: the text is not a formula; the message gives the position.
+        UnknownNameError: the formula uses another name.
 
     Examples:
         >>> from bayescomb.inputs.formulas import affine, parse
@@ -145,7 +144,7 @@ def parse(text: str, *, names: Collection[str], where: str, curves: Mapping[str,
         tree = ast.parse(plain, mode="eval").body
         return _Reader(at=at, names=names, quoted=quoted, curves=curves or {}).node(tree)
     except SyntaxError as error:
-        advice = "write arithmetic, as in 1 / tau or sqrt(a**2 + b**2); a name with other signs stands in backquotes"
+        advice = "write arithmetic, as in 1 / tau or sqrt(a**2 + b**2); put a name with other signs in backquotes"
         msg = f"{at}: not a formula, {error.msg} at character {error.offset}; {advice}"
         raise FormulaError(msg) from error
     except (ValueError, RecursionError, MemoryError) as error:
@@ -155,7 +154,7 @@ def parse(text: str, *, names: Collection[str], where: str, curves: Mapping[str,
 
 @dataclass(frozen=True, kw_only=True)
 class _Reader:
-    """From Python's syntax tree to a formula; everything not on a list is refused."""
+    """Converts Python's syntax tree to a formula, and refuses everything that the grammar does not list."""
 
     at: str
     names: Collection[str]
@@ -213,9 +212,9 @@ class _Reader:
         if word in self.curves:
             return self._tabulated(tree, self.curves[word], argument)
         if word not in FUNCTIONS:
-            why = f"there is {', '.join((*FUNCTIONS, *self.curves))}"
+            why = f"allowed: {', '.join((*FUNCTIONS, *self.curves))}"
             if word in KINKED:
-                why = "it has no derivative everywhere, which a fit needs; write the case that holds"
+                why = "a fit needs derivatives, which it lacks at some points; write the case that holds"
             elif word in OTHER_NAMES:
                 why = f"write {OTHER_NAMES[word]}"
             raise self._refused(tree, f"function {word!r} found; {why}")
@@ -228,7 +227,7 @@ class _Reader:
             return Tabulated(curve, argument)
         low, high = curve.ends
         if not low <= argument.value <= high:
-            where = f"where curve {curve.name!r} ends, {low:g} to {high:g}"
+            where = f"outside the range of curve {curve.name!r}, {low:g} to {high:g}"
             raise self._refused(tree, f'{argument.value:g} found, {where}; give beyond = "straight", or more points')
         return Number(float(curve.value(argument.value)))
 
@@ -249,7 +248,7 @@ class _Reader:
 
 
 def names_in(node: Node) -> tuple[str, ...]:
-    """Names of the variables of a tree, each once, in the order in which they stand."""
+    """Names of the variables of a tree, each once, in the order of the formula."""
     match node:
         case Number():
             return ()
@@ -262,7 +261,7 @@ def names_in(node: Node) -> tuple[str, ...]:
 
 
 def curves_in(node: Node) -> tuple[Tabulated, ...]:
-    """The calls of curves in a tree, in the order in which they stand."""
+    """The calls of curves in a tree, in the order of the formula."""
     match node:
         case Number() | Variable():
             return ()
@@ -275,7 +274,7 @@ def curves_in(node: Node) -> tuple[Tabulated, ...]:
 
 
 def substituted(node: Node, by: Mapping[str, Node]) -> Node:
-    """The tree with other trees in the place of some variables."""
+    """The tree with some variables replaced by other trees."""
     match node:
         case Variable():
             return by.get(node.name, node)
@@ -293,7 +292,7 @@ def evaluate(node: Node, values: Mapping[str, Any], *, xp: Any = np) -> Any:
 
     Args:
         node: the tree.
-        values: of its variables: numbers, arrays of one shape, or symbols.
+        values: name of each variable -> a number, an array (all of one shape), or a symbol.
         xp: ``numpy``, or ``pytensor.tensor`` for symbols.
 
     Examples:
@@ -315,7 +314,7 @@ def evaluate(node: Node, values: Mapping[str, Any], *, xp: Any = np) -> Any:
 
 
 def formula_text(node: Node, binding: int = 0) -> str:
-    """The formula of a tree, from which the same tree is read again.
+    """The formula of a tree; reading it gives the same tree.
 
     Examples:
         >>> formula_text(parse("(a - (`b 1` - 2)) * -a", names=["a", "b 1"], where="example"))

@@ -1,6 +1,6 @@
-"""What is fitted and what follows from it: parameters, observables, their formulas and derived quantities.
+"""Variables and functions of a combination: parameters, observables, their formulas and derived quantities.
 
-*Variables* are what a fit moves: the parameters and the observables without a formula.  *Functions* follow from them: the
+*Variables* are fitted: the parameters and the observables without a formula.  *Functions* are computed from them: the
 observables with a formula and the derived quantities.
 """
 
@@ -44,10 +44,10 @@ class Quantities:
     """Quantities of a combination.
 
     Attributes:
-        variables: V quantities that are fitted, in the order of parameters and observables.
-        functions: those that follow from the variables.
-        nodes: name of a quantity (and of a logarithm that a prior is about) -> what it is of the variables.
-        written: name of a function -> its formula as it is written, of variables and other functions.
+        variables: the V fitted quantities, parameters before observables.
+        functions: the quantities with a formula.
+        nodes: name of a quantity, or of a logarithm with a prior -> its formula in terms of the variables.
+        written: name of a function -> its formula as written, of variables and other functions.
     """
 
     variables: tuple[Observable, ...]
@@ -62,7 +62,7 @@ class Quantities:
 
     @cached_property
     def affine(self) -> dict[str, Affine | None]:
-        """Each quantity as a sum of constants times variables, ``None`` where it is none."""
+        """Each quantity as a sum of constants times variables, ``None`` if it is not linear."""
         return {name: affine(node) for name, node in self.nodes.items()}
 
     @property
@@ -72,11 +72,11 @@ class Quantities:
 
     @cached_property
     def curve_ends(self) -> dict[str, tuple[float, float]]:
-        """Variable -> the range in which all curves of it have a meaning.
+        """Variable -> the range in which all curves of it are defined.
 
         Raises:
-            FormulaError: a curve with ends is of more than one variable, linear.
-            RangeError: there is none.
+            FormulaError: the argument of a curve with ends is not linear in one variable.
+            RangeError: the curves of a variable have no range in common.
         """
         found: dict[str, tuple[float, float]] = {}
         for o in self.functions:
@@ -87,8 +87,8 @@ class Quantities:
                 slopes = {} if part is None else {name: c for name, c in part.coefficients.items() if c}
                 if part is None or len(slopes) != 1:
                     msg = (
-                        f"{o.name!r}: curve {call.curve.name!r} ends, and the range of {formula_text(call.argument)} "
-                        'is not that of one parameter; make it linear in one, or give the curve beyond = "straight"'
+                        f"{o.name!r}: curve {call.curve.name!r} ends, and its argument {formula_text(call.argument)} "
+                        'is not linear in one parameter; make it linear in one, or give the curve beyond = "straight"'
                     )
                     raise FormulaError(msg)
                 ((name, slope),) = slopes.items()
@@ -98,16 +98,16 @@ class Quantities:
                 if found[name][0] >= found[name][1]:
                     msg = (
                         f"{o.name!r}: curve {call.curve.name!r} has values for {name} from {low:g} to {high:g}, another "
-                        f'from {before[0]:g} to {before[1]:g}; give points in common, or beyond = "straight"'
+                        f'from {before[0]:g} to {before[1]:g}; give points in a common range, or beyond = "straight"'
                     )
                     raise RangeError(msg)
         return found
 
     def rows(self, maps: Sequence[Mapping[str, float]]) -> tuple[FloatArray, FloatArray]:
-        """The affine part of linear maps of quantities: by variable, shape (n, V), and constant, shape (n,).
+        """Affine part of n sums of quantities: coefficients of the variables, shape (n, V), and constants, shape (n,).
 
         Args:
-            maps: name of a quantity -> coefficient, n of them.
+            maps: for each sum: name of a quantity -> coefficient.
         """
         design, constant = np.zeros((len(maps), len(self.variables))), np.zeros(len(maps))
         for i, coefficients in enumerate(maps):
@@ -121,7 +121,7 @@ class Quantities:
         return design, constant
 
     def curved(self, maps: Sequence[Mapping[str, float]]) -> tuple[tuple[Node, ...], FloatArray]:
-        """The other part of linear maps: M quantities that are not affine, and their coefficients, shape (n, M)."""
+        """The other part of n such sums: M quantities that are not affine, and their coefficients, shape (n, M)."""
         used = [name for coefficients in maps for name, weight in coefficients.items() if weight]
         names = list(dict.fromkeys(name for name in used if self.affine[name] is None))
         weights = np.array([[float(coefficients.get(name, 0.0)) for name in names] for coefficients in maps])
@@ -136,14 +136,14 @@ def quantities(
     where: str,
     curves: Sequence[Curve] = (),
 ) -> Quantities:
-    """Read the formulas, put them in terms of the variables and check their units.
+    """Read the formulas, express them in the variables and check their units.
 
     Raises:
-        DuplicateNameError: two quantities or curves have one name, or a curve that of a function.
-        FormulaError: a formula cannot be read, refers to itself, is a constant, or is of another unit than stated; a derived
-            quantity has none; or a curve with ends is of more than one variable.
+        DuplicateNameError: two quantities or curves have one name, or a curve has that of a function.
+        FormulaError: a formula cannot be read, refers to itself, is a constant, or has another unit than stated; a derived
+            quantity has no formula; or the argument of a curve with ends is not linear in one variable.
         RangeError: the range of a parameter's prior is wider than that of a curve of it.
-        UnknownNameError: a formula names what is not there.
+        UnknownNameError: a formula uses a name that does not exist.
     """
     given: list[Parameter | Observable] = [*parameters, *observables, *derived]
     check_names([q.name for q in given], where=f"parameters, observables and derived quantities of {where}")
@@ -189,10 +189,10 @@ def quantities(
 
 
 def _order(formulas: Mapping[str, Node], where: str) -> list[str]:
-    """The formulas so that each comes after those it names.
+    """Names of the formulas, each after those that it uses.
 
     Raises:
-        FormulaError: one refers to itself.
+        FormulaError: formulas refer to each other in a circle.
     """
     done: list[str] = []
     left = dict(formulas)
@@ -209,7 +209,7 @@ def _order(formulas: Mapping[str, Node], where: str) -> list[str]:
 
 
 def auxiliary_measurements(parameters: Sequence[Parameter]) -> tuple[Measurement, ...]:
-    """The Gaussian priors of parameters as measurements of them, those of a lognormal prior as one of the logarithm."""
+    """The priors of parameters as measurements: a Gaussian one of the parameter, a lognormal one of its logarithm."""
     found = []
     for p in parameters:
         constraint = None if p.prior is None else p.prior.constraint

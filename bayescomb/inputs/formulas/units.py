@@ -1,4 +1,4 @@
-"""Units of formulas: products of powers of symbols, compared as they are written (``ns`` is no ``ps``)."""
+"""Units of formulas: products of powers of symbols, compared as written, without conversion (``ns`` is not 1000 ``ps``)."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from bayescomb.inputs.formulas.formulas import Function, Node, Number, Operation
 
 __all__ = ["Unit", "formula_unit", "read_unit", "unit_text"]
 
-# Powers of symbols; nothing is a number without unit.
+# Symbol -> power; empty for a number without unit.
 Unit = dict[str, Fraction]
 FACTOR: Final = re.compile(r"([^\s*/^()\d][^\s*/^()]*?|1)(?:(?:\^|\*\*)?\(?([+-]?\d+(?:/\d+)?)\)?)?")
 
 
 def read_unit(text: str) -> Unit | None:
-    """The unit that a text means, ``None`` where it is no product of powers.
+    """The unit of a text, ``None`` if the text is not a product of powers.
 
     Examples:
         >>> unit_text(read_unit("1/ps")), unit_text(read_unit("pb / GeV^2")), read_unit("events per day") is None
@@ -42,18 +42,18 @@ def read_unit(text: str) -> Unit | None:
 
 
 def unit_text(unit: Unit) -> str:
-    """The unit as text, empty for none."""
+    """The unit as text; empty for a number without unit."""
     return " ".join(symbol if power == 1 else f"{symbol}^{power}" for symbol, power in unit.items())
 
 
 def formula_unit(node: Node, units: Mapping[str, Unit | None], *, where: str) -> Unit | None:
-    """The unit of a formula, ``None`` where it is not known.
+    """The unit of a formula, ``None`` if it is not known.
 
-    A quantity without a stated unit may have any, and so may a decimal number; a whole number has none in a product.
+    A quantity without a stated unit can have any unit, and so can a decimal number; a whole number has none in a product.
 
     Args:
         node: the formula.
-        units: of its variables.
+        units: units of its variables.
         where: the place, for messages.
 
     Raises:
@@ -88,7 +88,7 @@ def _of_operation(node: Operation, units: Mapping[str, Unit | None], *, where: s
     first, second = (formula_unit(part, units, where=where) for part in (node.first, node.second))
     match node.sign:
         case "+" | "-":
-            # A number beside a quantity is in its unit.
+            # A number added to a quantity is in the unit of the quantity.
             if isinstance(node.first, Number):
                 return second
             if isinstance(node.second, Number):
@@ -99,7 +99,7 @@ def _of_operation(node: Operation, units: Mapping[str, Unit | None], *, where: s
                 words = [unit_text(unit) or "no unit" for unit in (first, second)]
                 msg = (
                     f"{where}: in {formula_text(node)} a quantity in {words[0]} and one in {words[1]} are added; convert "
-                    "one, as units are compared as they are written"
+                    "one, as units are compared as written"
                 )
                 raise FormulaError(msg)
             return first

@@ -1,4 +1,4 @@
-"""Measurements, their estimates and nuisances, and fits of other programs as measurements.
+"""Measurements, their estimates and nuisances; fits of other programs and tables of likelihoods as measurements.
 
 Imports base and curves.  Start at measurements.
 """

@@ -1,4 +1,4 @@
-"""Parts of the errors of measurements: asymmetric statistics, what a total covariance leaves, and how parts are called."""
+"""Parts of the errors of measurements: asymmetric statistics, total covariances, and the names of parts."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def asymmetric_statistics(
 ) -> tuple[FloatArray, tuple[Nuisance, ...], FloatArray, FloatArray]:
     """Statistical uncertainties +a -b as a Gaussian part s and a nuisance with a kink, ``stat[ESTIMATE]``.
 
-    The nuisance shifts by sqrt(a^2 - s^2) up and sqrt(b^2 - s^2) down, so that a single estimate has its own interval:
-    minimised over the nuisance, chi2 is (x - mu)^2 / a^2 on one side and / b^2 on the other.  s is a third of the smaller
-    of the two; a symmetric uncertainty is all Gaussian.
+    The nuisance shifts by sqrt(a^2 - s^2) up and sqrt(b^2 - s^2) down, so that a single estimate returns its own interval:
+    minimised over the nuisance, chi2 is (x - mu)^2 / a^2 on one side and (x - mu)^2 / b^2 on the other.  s is a third of
+    the smaller of a and b; a symmetric uncertainty has no such nuisance.
 
     Args:
         estimates: n names.
-        up: what +1 sigma of the statistics does to each value, shape (n,), above 0.
-        down: what -1 sigma does, shape (n,), below 0.
+        up: shift of each value by +1 sigma of the statistics, shape (n,), above 0.
+        down: shift by -1 sigma, shape (n,), below 0.
 
     Returns:
         Standard deviations of the Gaussian part, shape (n,); m nuisances; their shifts at +1 and at -1, shape (n, m).
@@ -75,13 +75,13 @@ def unsplit_label(measurements: Sequence[Measurement]) -> str:
 def divided_variance(
     measurements: Sequence[Measurement], variance: FloatArray, weights: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """The variance that results have from the covariances of the inputs: what is statistical, and what is not divided.
+    """Statistical and undivided part of the variance that the covariances of the inputs give to results, shape (P,) each.
 
-    What is not divided is w S w^T over the measurements of which only the total covariance S is known.
+    The undivided part is the sum of w S w^T over the measurements of which only the total covariance S is known.
 
     Args:
-        measurements: E estimates together.
-        variance: of P results, from statistical and total covariances together, shape (P,).
+        measurements: measurements with E estimates in total.
+        variance: variance of P results from statistical and total covariances together, shape (P,).
         weights: d(result)/d(measured value), shape (P, E).
     """
     if all(m.is_total for m in measurements):
@@ -97,18 +97,18 @@ def divided_variance(
 
 
 def systematic_shifts(total: FloatArray, statistical: FloatArray, *, where: str) -> FloatArray:
-    """Independent shifts whose covariance is the total one without the statistical one.
+    """Shifts of independent nuisances whose covariance is the total minus the statistical covariance.
 
     Args:
         total: shape (n, n).
         statistical: shape (n, n).
-        where: place, for errors.
+        where: place, for messages.
 
     Returns:
         F with F F^T = total - statistical, shape (n, number of eigenvalues above rounding).
 
     Raises:
-        InvalidMatrixError: the difference is not positive semidefinite; with its smallest eigenvalue.
+        InvalidMatrixError: the difference is not positive semidefinite.
 
     Examples:
         >>> F = systematic_shifts(np.array([[5.0, 4.0], [4.0, 5.0]]), np.eye(2), where="here")
@@ -126,5 +126,5 @@ def systematic_shifts(total: FloatArray, statistical: FloatArray, *, where: str)
         raise InvalidMatrixError(msg)
     kept = eigenvalues > ROUNDING * size
     shifts = vectors[:, kept] * np.sqrt(eigenvalues[kept])
-    # A direction has no sign of its own: that of its largest entry is positive, so that files come out alike.
+    # The sign of an eigenvector is arbitrary: its largest entry is made positive, so that files are reproducible.
     return shifts * np.sign(shifts[np.abs(shifts).argmax(axis=0), np.arange(shifts.shape[1])])

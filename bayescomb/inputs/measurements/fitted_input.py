@@ -1,9 +1,9 @@
-"""Nuisances, and what a fit wrote of them and of its results: the one door by which a fit becomes an input.
+"""Nuisances, and fits as inputs: values and covariance of fitted results and nuisances, in units of the priors.
 
-A fit of parameters (x, theta) writes their values and the inverse H^-1 of its information.  Its nuisances had constraint
-terms N(theta; c, w); in units lambda = (theta - c) / w these are the priors N(0, 1) that a combination states once, with its
-own correlations, so that the likelihood takes those of the input off again
-(:mod:`bayescomb.likelihood.data_information`).  Here everything is checked, put into these units and inverted.
+A fit of parameters (x, theta) gives their values and their covariance H^-1.  Its nuisances had constraint terms
+N(theta; c, w), which are priors N(0, 1) in units lambda = (theta - c) / w.  A combination states each prior once, with its
+own correlations, so the likelihood removes the priors of the input (:mod:`bayescomb.likelihood.data_information`).  Here a
+fit is checked, converted to these units and inverted.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from bayescomb.base.checks import (
     check_finite,
     check_names,
     known_name,
+    some_names,
 )
 from bayescomb.base.choices import RESPONSE_FORMS, NuisanceValues, ResponseForm
 from bayescomb.base.errors import InvalidMatrixError, InvalidNumberError, UnderdeterminedError, UnknownNameError, warn_input
@@ -33,10 +34,10 @@ from bayescomb.base.numerics import correlation_of, information_of
 
 __all__ = ["FitTable", "FittedInput", "Nuisance", "fitted_values", "named"]
 
-# Limits that a nuisance with a prior of width 1 hardly passes: a parameter beyond had another prior, or none.
+# Post-fit values and constraints that a nuisance with a prior of width 1 hardly exceeds: beyond, the prior was another one.
 LARGE_PULL: Final = 5.0
 LARGE_CONSTRAINT: Final = 2.0
-# Parameters that a message names.
+# Parameters that a warning names.
 NAMED: Final = 5
 
 
@@ -47,13 +48,13 @@ class Nuisance:
     Attributes:
         name: unique name.
         source: source it belongs to, empty if none is named.
-        free: it has no prior.
-        response: how an estimate of measured value x is predicted, k being its shift and lambda the nuisance:
-            ``"absolute"`` subtracts k lambda; ``"relative"`` multiplies the prediction by 1 - k lambda / x; ``"lognormal"``
-            divides it by (1 + k / x)^lambda (for lambda < 0 the same law with the shift at -1 sigma, if that is stated).
-        statistical: it is the asymmetric part of a statistical uncertainty
-            (:func:`bayescomb.inputs.measurements.asymmetric_statistics`), so its part of an error is statistical; it belongs
-            to no source and is correlated with nothing.
+        free: whether it has no prior.
+        response: effect of the nuisance lambda on the prediction of an estimate with measured value x and shift k:
+            ``"absolute"`` subtracts k lambda; ``"relative"`` multiplies by 1 - k lambda / x; ``"lognormal"`` divides by
+            (1 + k / x)^lambda (for lambda < 0 the same law with the shift at -1 sigma, if that is stated).
+        statistical: whether it is the asymmetric part of a statistical uncertainty
+            (:func:`bayescomb.inputs.measurements.asymmetric_statistics`): its part of an error is statistical, it belongs to
+            no source and is uncorrelated with all others.
 
     Examples:
         >>> import bayescomb as bc
@@ -73,10 +74,20 @@ class Nuisance:
             msg = f"nuisance {self.name!r}: statistical, so it has a prior and no source; leave 'source' and 'free' out"
             raise InvalidNumberError(msg)
 
+    @property
+    def multiplicative(self) -> bool:
+        """Whether its shift grows with the predicted value."""
+        match self.response:
+            case "absolute":
+                return False
+            case "relative" | "lognormal":
+                return True
+        assert_never(self.response)
+
 
 @dataclass(frozen=True, kw_only=True)
 class FittedInput:
-    """Result of an input's own fit of (estimates, nuisances), its nuisance priors included.
+    """Result of the fit of an input to its estimates and nuisances, with the nuisance priors included.
 
     Attributes:
         nuisances: the fitted nuisances, in the order of the rows after the estimates.
@@ -105,7 +116,7 @@ class FittedInput:
         object.__setattr__(self, "pulls", pulls)
 
     def centre(self, nuisance_values: NuisanceValues) -> FloatArray:
-        """Values of the nuisances about which the information is stated, shape (n_nuisances,)."""
+        """Nuisance values at which the information is centred, in prior widths, shape (n_nuisances,)."""
         match nuisance_values:
             case "used":
                 return self.pulls
@@ -116,23 +127,23 @@ class FittedInput:
 
 @dataclass(frozen=True, kw_only=True)
 class FitTable:
-    """What a fit wrote: a value for each of its parameters and their covariance.
+    """Result of a fit: a value for each of its parameters, and their covariance.
 
     Attributes:
-        where: its name, for messages.
+        where: name of the fit, for messages.
         parameters: P names, in the order of the rows.
         values: fitted values, shape (P,), in the units of the fit.
-        covariance: shape (P, P), the constraint terms of the nuisances inside.
-        results: the parameters that are measured numbers, n of them.
-        free: parameters without a constraint term that are no results: names, or patterns as those of a shell.
-        left_out: parameters not to be kept, names or patterns.  They stay in the covariance of the others, which is exact
-            unless a nuisance of another input is correlated with one of them.
+        covariance: shape (P, P), with the constraint terms of the nuisances included.
+        results: the n parameters that are measured numbers.
+        free: other parameters without a constraint term: names, or patterns with ``*`` and ``?``.
+        left_out: parameters that are integrated out, names or patterns: the covariance of the others contains their effect,
+            which is exact unless a nuisance of another input is correlated with one of them.
         priors: nuisance -> centre and width of its constraint term, where these are not 0 and 1.
 
     Raises:
         UnknownNameError, DuplicateNameError: a name is not that of a parameter, or of two kinds.
         InvalidNumberError: a value is not finite, or a width not above 0.
-        InvalidMatrixError: the covariance is none of a fit; the message names the parameters.
+        InvalidMatrixError: the covariance is not symmetric and positive definite; the message names the parameters.
 
     Examples:
         >>> table = FitTable(where="fit", parameters=("mu", "lumi"), values=[1.1, 1.001],
@@ -177,19 +188,21 @@ class FitTable:
             check_distinct([*self.results, *self.free], [name], kinds=("result or free parameter", "prior"), where=where)
             check_array(prior, (2,), where=f"prior of {name!r} of {where}")
             if prior[1] <= 0:
-                msg = f"{where}: prior of {name!r} has the width {prior[1]:g}; it is that of its constraint term and above 0"
+                msg = (
+                    f"{where}: prior of {name!r} has the width {prior[1]:g}; give the width of its constraint term, above 0"
+                )
                 raise InvalidNumberError(msg)
         self._check_definite()
 
     def _check_definite(self) -> None:
-        """What is kept has a covariance that can be inverted; a parameter that the fit held fixed has none."""
+        """Require a covariance of the kept parameters that can be inverted; one that the fit held fixed has variance 0."""
         names = [*self.results, *self.nuisances]
         covariance = self._rows(names)
         still = [name for name, variance in zip(names, np.diag(covariance), strict=True) if variance <= 0]
         if still:
             msg = (
-                f"covariance of {self.where}: the variance of {_listed(still)} is not above 0, as of a parameter that the "
-                "fit held fixed; leave such parameters out (left_out), or correct the covariance"
+                f"covariance of {self.where}: the variance of {some_names(still)} is not above 0, as of a parameter "
+                "that the fit held fixed; leave such parameters out (left_out), or correct the covariance"
             )
             raise InvalidMatrixError(msg)
         eigenvalues, vectors = np.linalg.eigh(correlation_of(covariance))
@@ -198,7 +211,7 @@ class FitTable:
             worst = [names[i] for i in np.argsort(-weights) if weights[i] > 0.1 * weights.max()]
             msg = (
                 f"covariance of {self.where}: not positive definite (smallest eigenvalue of the correlations "
-                f"{eigenvalues[0]:.2g}), along {_listed(worst)}; a fit has one of full rank, so give it with more digits, "
+                f"{eigenvalues[0]:.2g}), along {some_names(worst)}; a fit has one of full rank, so give more digits, "
                 "leave out a parameter that follows from others (left_out), or check that the fit converged"
             )
             raise InvalidMatrixError(msg)
@@ -210,7 +223,7 @@ class FitTable:
 
     @property
     def nuisances(self) -> tuple[str, ...]:
-        """What is kept besides the results, in the order of the fit."""
+        """Parameters that are neither results nor left out, in the order of the fit."""
         return tuple(name for name in self.parameters if name not in self.results and name not in self.left_out)
 
     @property
@@ -223,13 +236,14 @@ class FitTable:
 
         Args:
             pulls: post-fit values of the nuisances in widths of their priors, by name or in the order of ``nuisances``; by
-                default those that the values say.
+                default computed from ``values``.
 
         Raises:
-            UnknownNameError: the pulls are not those of the nuisances.
+            UnknownNameError: a nuisance has no pull, or a pull no nuisance.
 
         Warns:
-            InputWarning: a nuisance is not what a constraint term of width 1 makes, so that it may be free.
+            InputWarning: a constraint term of width 1 hardly gives this pull or constraint, so that the nuisance may be
+                free.
         """
         names = self.nuisances
         centres, widths = np.array([self.priors.get(name, (0.0, 1.0)) for name in names]).reshape(-1, 2).T
@@ -264,10 +278,10 @@ def fitted_values(
     """A value for each parameter, shape (P,).
 
     Args:
-        values: by name or in the order of the parameters; or of the results alone, in their order.
+        values: by name, or in the order of the parameters; with pulls also of the results alone, in their order.
         parameters: P names.
         results: names of the results.
-        pulled: the nuisances have pulls of their own, so that 0 may stand in the place of their values.
+        pulled: whether pulls of the nuisances are given, so that 0 may replace their values.
         where: name of the fit, for messages.
 
     Raises:
@@ -295,8 +309,8 @@ def fitted_values(
     missing = [name for name in parameters if name not in values and (name in results or not pulled)]
     if missing:
         msg = (
-            f"{where}: none for {_listed(missing)}; give one for each parameter, or those of the results and 'pulls', which "
-            "are zeros where the data pulled nothing"
+            f"{where}: none for {some_names(missing)}; give one for each parameter, or those of the results and 'pulls', "
+            "0 where the data pulled nothing"
         )
         raise UnderdeterminedError(msg)
     return check_finite([values.get(name, 0.0) for name in parameters], where=where)
@@ -310,16 +324,16 @@ def _pulls(pulls: Mapping[str, float] | ArrayLike, names: Sequence[str], *, wher
         known_name(name, names, kind="nuisance", where=where)
     missing = [name for name in names if name not in pulls]
     if missing:
-        msg = f"{where}: none for {_listed(missing)}; give one for each nuisance, 0 where the data pulled nothing"
+        msg = f"{where}: none for {some_names(missing)}; give one for each nuisance, 0 where the data pulled nothing"
         raise UnknownNameError(msg)
     return check_finite([pulls[name] for name in names], where=where)
 
 
 def named(wanted: Collection[str], known: Sequence[str], *, where: str) -> tuple[str, ...]:
-    """The known names that are wanted, by name or by a pattern as those of a shell, in the order of the known.
+    """The known names that are wanted, by name or by a pattern with ``*`` and ``?``, in the order of ``known``.
 
     Raises:
-        UnknownNameError: a name is not known, or a pattern matches none.
+        UnknownNameError: a name is not known, or a pattern matches no name.
 
     Examples:
         >>> named(["gamma*"], ["mu", "gamma[0]", "gamma[1]"], where="here")
@@ -332,9 +346,3 @@ def named(wanted: Collection[str], known: Sequence[str], *, where: str) -> tuple
             known_name(wish, known, kind="parameter", where=where)
         found |= set(matched)
     return tuple(name for name in known if name in found)
-
-
-def _listed(names: Sequence[str]) -> str:
-    """The first few names, for a message."""
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return f"{', '.join(map(repr, names[:NAMED]))}{more}"

@@ -1,18 +1,18 @@
 r"""Likelihoods given as tables of points: inputs that are not Gaussian.
 
-Through the points of :math:`D = -2 \ln L` goes the cubic spline (not-a-knot), which has one minimum :math:`D_0` at
-:math:`t_0`.  The signed root :math:`z(t) = \operatorname{sign}(t - t_0) \sqrt{D(t) - D_0}` at the points (near the minimum
-on the spline), which is straight where L is a Gaussian, is interpolated by a cubic spline again.  It is a pull of unit
-width, so a table is an estimate of value :math:`t_0` and error :math:`\sigma = 1 / z'(t_0)` whose prediction is warped,
+A cubic spline (not-a-knot) through the points of :math:`D = -2 \ln L` has one minimum :math:`D_0` at :math:`t_0`.  The
+signed root :math:`z(t) = \operatorname{sign}(t - t_0) \sqrt{D(t) - D_0}`, a straight line where L is Gaussian, is taken at
+the points (near the minimum on the spline) and interpolated by a second cubic spline.  It is a pull of unit width, so a
+table is an estimate of value :math:`t_0` and error :math:`\sigma = 1 / z'(t_0)` whose prediction is warped,
 
 .. math:: X = t_0 + \sigma\, z(t), \qquad \frac{(X - t_0)^2}{\sigma^2} = D(t) - D_0 .
 
-A parabola is not warped at all: it is the Gaussian of the same value and error.  Nuisances shift t, inside of z.  Beyond the
-first and the last point z goes on as a straight line, D as a parabola with the value and slope of the end.
+For a parabola X = t: the estimate is the Gaussian of the same value and error.  Nuisances shift t, inside z.  Beyond the
+first and the last point z continues as a straight line, D as a parabola with the value and slope of the end.
 
-A table may begin or end at its minimum, as one of a quantity that cannot be negative.  Where it still falls towards that
-end, with a slope, the value is where the parabola through the end would have its minimum, and D there is taken off again: of
-D only differences count.
+A table may begin or end at its minimum, as for a quantity that cannot be negative.  If D has a slope at that end, the value
+is the minimum of a parabola with the value and slope of the end, and the D of this parabola at the end (``offset``) is
+subtracted, as only differences of D count.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ __all__ = ["LikelihoodTable"]
 FEWEST: Final = 4
 WHERE: Final = "likelihood table"
 ADVICE: Final = "Give points that are less rounded, or more of them where -2 ln L bends"
-# Points of the warped prediction per interval of a table that falls towards its end.
+# Points of the warped prediction per interval of a table that still falls at its end.
 STEPS: Final = 8
-# Pull below which a root loses the digits of D - D_0, and where z is taken from the spline of D instead, in units of sigma.
+# Pull below which the root loses the digits of D - D_0; there z is taken at these points, in units of sigma, of the spline.
 NEAR: Final = 0.5
 NEAR_POINTS: Final = np.array([-0.4, -0.2, 0.0, 0.2, 0.4])
-# Rise of D within which the spline is compared with that of every second point.
+# Rise of D up to which the spline is compared with the spline through every second point.
 COMPARED: Final = 4.0
-# Of the width of a table: a minimum so near to a point is at the point.
+# A minimum this near to a point, as a fraction of half the table, is at the point.
 AT_POINT: Final = 1e-9
 
 
 class _Shape(NamedTuple):
-    """A warped prediction: t_0, sigma, D of the Gaussian at the minimum of the table, and its curve."""
+    """A warped prediction: t_0, sigma, D of the Gaussian at the minimum of the table, and the curve X(t)."""
 
     value: float
     width: float
@@ -68,8 +68,8 @@ class LikelihoodTable:
 
     Raises:
         InvalidMatrixError: the two have different lengths.
-        InvalidNumberError: there are less than 4 points, one stands twice, the curve through them has more than one minimum
-            or none, or it rises by less than 1 everywhere.
+        InvalidNumberError: there are fewer than 4 points, or a point is given twice; the curve through them has several
+            minima or none; or it rises by less than 1 on both sides.
 
     Examples:
         Three events seen where none is expected as background, -2 ln L = 2 (s - 3 ln s):
@@ -91,11 +91,11 @@ class LikelihoodTable:
             raise InvalidNumberError(msg)
         object.__setattr__(self, "points", points)
         object.__setattr__(self, "rises", rises)
-        _ = self._shape  # which finds its minimum
+        _ = self._shape  # finds the minimum, or raises
 
     @property
     def value(self) -> float:
-        """Centre t_0 of the Gaussian that it is near its minimum; beyond the end of a table that falls towards that end."""
+        """Centre t_0 of the Gaussian near the minimum; it lies beyond the table if D still falls at an end."""
         return self._shape.value
 
     @property
@@ -105,12 +105,12 @@ class LikelihoodTable:
 
     @property
     def offset(self) -> float:
-        """D of the Gaussian at the minimum of the table, 0 but for a table that falls towards its end."""
+        """D of the Gaussian at the minimum of the table; 0 unless D still falls at an end."""
         return self._shape.offset
 
     @property
     def minimum(self) -> float:
-        """Where D is lowest within the table."""
+        """Position of the lowest D within the table."""
         low, high = self.ends
         return min(max(self.value, low), high)
 
@@ -121,7 +121,7 @@ class LikelihoodTable:
 
     @cached_property
     def errors(self) -> tuple[float | None, float | None]:
-        """Signed distances (up, down) from the minimum to where D has risen by 1, ``None`` where the table ends before."""
+        """Signed distances (up, down) from the minimum to a rise of D by 1, ``None`` if the table ends before."""
         low, high = self.ends
         return self._distance(high), self._distance(low)
 
@@ -132,16 +132,16 @@ class LikelihoodTable:
         return length * crossing(lambda share: 1 - self.rise(self.minimum + share * length), 0.0, 1.0, tolerance=1e-15)
 
     def rise(self, t: Any) -> Any:
-        """D(t) less its lowest value, of a number or an array of any shape."""
+        """D(t) minus its lowest value, for a number or an array of any shape."""
         found = ((self.warped(t) - self.value) / self.width) ** 2 - self.offset
         return found if np.ndim(t) else float(found)
 
     def warped(self, t: Any, *, xp: Any = np) -> Any:
-        """X of t, any shape, in the unit of t; of symbols with ``pytensor.tensor``."""
+        """X(t) in the unit of t, for an array of any shape, or with ``pytensor.tensor`` for symbols."""
         return self._shape.curve.value(t, xp=xp)
 
     def derivatives(self, t: Any) -> tuple[Any, Any]:
-        """First and second derivative of X by t."""
+        """First and second derivative dX/dt and d2X/dt2."""
         return self._shape.curve.derivatives(t)
 
     def moved(self, by: float) -> LikelihoodTable:
@@ -154,10 +154,10 @@ class LikelihoodTable:
 
     @property
     def coarseness(self) -> float | None:
-        """Largest change of D by leaving every second point out, where D has risen by less than 4.
+        """Largest change of D if every second point is left out, where D has risen by less than 4.
 
-        The error of interpolation is a sixteenth of that or so, as it goes with the fourth power of the distance of points;
-        ``None`` of a table that has too few points to leave some out.
+        The interpolation error is about a sixteenth of it, as it scales with the fourth power of the spacing of points;
+        ``None`` for a table with too few points to leave some out.
         """
         points, rises = np.array(self.points), np.array(self.rises)
         kept = np.arange(len(points)) % 2 == 0
@@ -188,7 +188,7 @@ class LikelihoodTable:
         if rises.max() - lowest < 1:
             msg = (
                 f"{WHERE}: -2 ln L rises by {rises.max() - lowest:.3g} from its minimum to the ends; a table covers a rise "
-                "of 1 on one side at least, better of 4 and more on both"
+                "of at least 1 on one side, better of 4 or more on both"
             )
             raise InvalidNumberError(msg)
         value, width = float(middle + half * centre), float(half / math.sqrt(curvature))
@@ -204,22 +204,22 @@ class LikelihoodTable:
         return _Shape(value=value, width=width, offset=float(offset), curve=curve)
 
     def _turns(self, spline: CubicSpline) -> list[float]:
-        """Where the spline turns: its minimum, or nothing where it rises or falls all along.
+        """Position of the minimum of the spline, as a list; empty if the spline only rises or only falls.
 
         Raises:
-            InvalidNumberError: it turns more than once, or to fall.
+            InvalidNumberError: it has a maximum or several minima, or is constant.
         """
         slope = spline.derivative()
         found = np.sort(slope.roots(extrapolate=False))
         found = found[np.isfinite(found)]
         size = float(np.abs(slope(spline.x)).max())
-        # Between the turns and at the ends the slope tells which way it goes.
+        # The sign of the slope between the zeros of the slope tells where D rises and falls.
         edges = np.concatenate([[-1.0], found, [1.0]])
         middles = slope((edges[:-1] + edges[1:]) / 2)
         long = np.diff(edges) > AT_POINT
         ways = [bool(m > 0) for m, kept in zip(middles, long, strict=True) if kept and abs(m) > AT_POINT * AT_POINT * size]
         if not ways:
-            msg = f"{WHERE}: the same number at all points; -2 ln L rises by 1 from its minimum at least"
+            msg = f"{WHERE}: the same number at all points; give points between which -2 ln L rises by at least 1"
             raise InvalidNumberError(msg)
         changes = [(a, b) for a, b in itertools.pairwise(ways) if a != b]
         half = (self.points[-1] - self.points[0]) / 2
@@ -235,9 +235,9 @@ class LikelihoodTable:
         return [lowest] if lowest in ends and float(spline(lowest, 2)) > 0 else []
 
     def _virtual(self, spline: CubicSpline, end: float, slope: float, bend: float) -> tuple[float, float]:
-        """Half the second derivative of the Gaussian at the end to which D falls, and its D there, c = slope^2 / (4 h).
+        """Half the second derivative h of the Gaussian at the end where D still falls, and its D there, slope^2 / (4 h).
 
-        h is that of the curve, or, where D is nearly straight, one over the square of the distance to a rise by 1.
+        h is that of the spline, or, where D is nearly straight, one over the squared distance to a rise by 1.
         """
         grid = np.linspace(end, -end, 4001)
         risen = np.flatnonzero(spline(grid) - spline(end) >= 1)
@@ -247,29 +247,29 @@ class LikelihoodTable:
 
 
 def _scaled(t: FloatArray, points: FloatArray) -> FloatArray:
-    """From -1 at the first point to 1 at the last."""
+    """T mapped linearly to -1 at the first point and 1 at the last."""
     return np.asarray(2 * (t - points[0]) / (points[-1] - points[0]) - 1)
 
 
 def _spline(points: FloatArray, rises: FloatArray) -> CubicSpline:
-    """D over the points scaled to -1 to 1, so that units do not matter."""
+    """Spline of D over the points scaled to [-1, 1], so that units do not matter."""
     from scipy.interpolate import CubicSpline
 
     return CubicSpline(_scaled(points, points), rises)
 
 
 def _two_sided(spline: CubicSpline, centre: float, curvature: float) -> tuple[FloatArray, FloatArray]:
-    """Where z is given, and z there.
+    """Points at which z is taken, and z there.
 
-    Away from the minimum it is the root of D - D_0 at the points of the table.  In the piece of the minimum that is
-    s^2 (h + b s), a root without a difference of large numbers.
+    Away from the minimum z is the root of D - D_0 at the points of the table.  In the piece with the minimum D - D_0 is
+    s^2 (h + b s), s being the distance from the minimum, whose root needs no difference of large numbers.
     """
     rises = spline(spline.x) - spline(centre)
     far = np.abs(rises) >= NEAR**2
     points, roots = spline.x[far], np.sign(spline.x[far] - centre) * np.sqrt(rises[far])
     away = NEAR_POINTS / math.sqrt(curvature)
     away = away[(centre + away >= -1) & (centre + away <= 1)]
-    # Of a minimum at a point the pieces on either side have a third derivative of their own.
+    # If the minimum is at a point, the pieces on its two sides have different third derivatives.
     sides = np.searchsorted(spline.x, centre + np.sign(away) * AT_POINT, side="right") - 1
     own = spline.c[0, np.clip(sides, 0, len(spline.x) - 2)]
     others = np.searchsorted(spline.x, centre + away, side="right") - 1 != sides

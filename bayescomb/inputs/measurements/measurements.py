@@ -1,9 +1,9 @@
-"""Measurements: who measured what, with which uncertainties.
+"""Measurements: published numbers with their uncertainties.
 
-All classes are frozen, hold read-only arrays and are checked when they are built.  Vocabulary: a *measurement* publishes
-*estimates* (measured numbers); a *nuisance* has a unit-width Gaussian prior; a *response* is the shift of a published value
-by a nuisance: what +1 sigma of a source does to the number in the publication, sign included.  Every format states it so;
-the likelihood predicts that number by mu - k(lambda) (:mod:`bayescomb.likelihood.responses`).
+All classes are frozen, hold read-only arrays and are checked when they are built.  A *measurement* publishes *estimates*
+(measured numbers); a *nuisance* has a unit-width Gaussian prior; a *response* is the shift k of a published value by +1
+sigma of a nuisance, with its sign.  All formats use this convention; the likelihood predicts the published value by
+mu - k(lambda) (:mod:`bayescomb.likelihood.responses`).
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ __all__ = [
     "estimate_slices",
 ]
 
-# A part of a variance below this fraction is rounding.
+# A part of a variance is rounding below this fraction.
 ROUNDING: Final = 1e-9
 
 
 class CovarianceKind(StrEnum):
-    """What the covariance of a measurement is of: statistics, or of everything, where the parts are not known.
+    """Uncertainties in the covariance of a measurement: statistical ones, or all together where the parts are not known.
 
-    The stated prior of a parameter is a measurement too, an auxiliary one that nothing divides.
+    The prior of a parameter is an auxiliary measurement, whose covariance is not divided into parts.
     """
 
     STATISTICAL = "statistical"
@@ -62,7 +62,7 @@ class CovarianceKind(StrEnum):
     PRIOR = "prior"
 
 
-# A shift below this, in statistical errors, of a direction without statistical variance is rounding.
+# A shift of a direction without statistical variance is rounding below this many statistical errors.
 UNMOVED: Final = 1e-12
 
 
@@ -75,8 +75,8 @@ class Estimate:
         value: measured value in the unit of the measurement.
         observables: linear map to the observables, name -> coefficient (``{"m_t": 1.0}`` for a direct measurement).
         title: text for tables and figures.
-        likelihood: -2 ln L of it as a table of points, ``None`` if it is Gaussian.  ``value`` is then that of the Gaussian
-            near the minimum of the table, see :meth:`Measurement.from_likelihood`.
+        likelihood: -2 ln L as a table of points, ``None`` if it is Gaussian.  With a table, ``value`` is the centre of the
+            Gaussian near its minimum, see :meth:`Measurement.from_likelihood`.
 
     Examples:
         >>> import bayescomb as bc
@@ -100,12 +100,12 @@ class Estimate:
         object.__setattr__(self, "observables", FrozenMapping(self.observables))
 
     def moved(self, by: float) -> Estimate:
-        """The estimate with a number added, to its likelihood too."""
+        """The estimate plus a number, with its likelihood shifted."""
         table = self.likelihood
         return dataclasses.replace(self, value=self.value + by, likelihood=None if table is None else table.moved(by))
 
     def scaled(self, factor: float) -> Estimate:
-        """The estimate multiplied by a number, its likelihood too."""
+        """The estimate times a number, with its likelihood scaled."""
         table = self.likelihood
         return dataclasses.replace(
             self, value=self.value * factor, likelihood=None if table is None else table.scaled(factor)
@@ -121,15 +121,15 @@ class Measurement:
         experiment: collaboration, used by category coefficients.
         estimates: the measured numbers, n of them.
         statistical_covariance: shape (n, n), in the unit of the estimates squared; ``None`` if ``fit`` carries the
-            statistical information.  It may be singular where the nuisances shift what has no statistical variance: the
-            total covariance must be positive definite.
-        covariance_kind: ``"total"`` if that covariance is of all uncertainties together and no source is stated: results
+            statistical information.  It may be singular if nuisances shift the combinations without statistical variance:
+            the total covariance must be positive definite.
+        covariance_kind: ``"total"`` if the covariance contains all uncertainties and no source is stated: errors of results
             then have a part that is neither statistical nor systematic.
-        nuisances: externalised nuisances, m of them.
-        responses: shape (n, m), what +1 sigma of each nuisance does to each published value, in the unit of the estimates.
-        down_responses: shape (n, m), what -1 sigma does to it; ``None`` if all are the opposite of ``responses``.  Between
-            and beyond, the shift is linear on either side, with a kink at 0.
-        fit: profiled input, if there is one; the externalised nuisances then come on top of it.
+        nuisances: the m nuisances outside the fit.
+        responses: shift of each published value by +1 sigma of each of these, in the unit of the estimates, shape (n, m).
+        down_responses: shift by -1 sigma, shape (n, m); ``None`` if it is always -``responses``.  The shift is linear in the
+            nuisance on either side of 0, with a kink there.
+        fit: the input's own fit, if there is one; the nuisances above are then not part of it.
 
     Examples:
         >>> import bayescomb as bc
@@ -177,7 +177,7 @@ class Measurement:
             size = n_estimates + len(self.fit.nuisances)
             check_shape(self.fit.information, (size, size), where=f"information of {where}")
         if self.is_total and (self.nuisances or self.fit is not None):
-            msg = f"{where}: a total covariance beside nuisances counts them twice; take them off, or leave them out"
+            msg = f"{where}: a total covariance beside nuisances counts them twice; subtract them, or leave them out"
             raise InvalidMatrixError(msg)
         self._check_response_forms(where)
         self._check_tables(where)
@@ -197,12 +197,12 @@ class Measurement:
         """A measurement of one number of which -2 ln L is given as a table of points.
 
         Args:
-            name: of the measurement and of its estimate.
+            name: name of the measurement and of its estimate.
             experiment: collaboration.
-            table: -2 ln L; with nuisances at their fixed values, else of all uncertainties together.
-            observable: what it is of; or observable -> coefficient.
-            nuisances: sources that the table does not include, m of them.
-            responses: what +1 sigma of each does to the measured number, the whole curve moved, shape (m,).
+            table: -2 ln L; without ``nuisances`` it contains all uncertainties, else those at fixed nuisances.
+            observable: the measured observable; or observable -> coefficient.
+            nuisances: the m nuisances that the table does not include.
+            responses: shift of the whole curve by +1 sigma of each nuisance, shape (m,).
             title: text for tables and figures.
 
         Raises:
@@ -248,36 +248,36 @@ class Measurement:
         left_out: Collection[str] = (),
         priors: Mapping[str, tuple[float, float]] | None = None,
     ) -> Measurement:
-        r"""A measurement from what a fit wrote, by whichever program.
+        r"""A measurement from the result of a fit, by any program.
 
         Every parameter that is neither a result nor free nor left out is a nuisance with a Gaussian constraint term in the
-        fit.  The term is inside the covariance; the combination takes it off, A = H - diag(0, 1), and states the prior of
-        the nuisance once, correlated with those of other inputs.  The fitted values of the nuisances (pulls) tell where
-        A is centred.  An uncertainty above that of the prior is kept as it is.
+        fit.  The covariance contains this term; the combination removes it, A = H - diag(0, 1), and states the prior of the
+        nuisance once, correlated with those of other inputs.  The fitted values of the nuisances (pulls) give the centre of
+        A.  An uncertainty above that of the prior is kept as it is.
 
         Args:
-            name: of the measurement.
+            name: name of the measurement.
             experiment: collaboration.
             values: fitted values of all parameters, shape (P,), or of the results alone if ``pulls`` are given; or by name.
-            covariance: of the parameters after the fit, the constraint terms inside, shape (P, P).
+            covariance: of the parameters after the fit, with the constraint terms included, shape (P, P).
             parameters: P names, in the order of the rows.
-            results: the measured numbers, each the observable of its name; or parameter -> observable, or -> observable ->
-                coefficient.
+            results: the measured parameters, each of the observable of its name; or parameter -> observable; or parameter ->
+                (observable -> coefficient).
             pulls: fitted values of the nuisances in widths of their priors, in the order of ``parameters``, or by name; by
                 default from ``values``.
             free: parameters without a constraint term, names or patterns (``"norm_*"``).
-            left_out: parameters that are not kept: those that the fit held fixed, or whose share in the covariance of the
-                others is all that counts, as of template statistics; names or patterns.
+            left_out: parameters that the fit held fixed, or that need not be kept apart, such as those of template
+                statistics (see :class:`~bayescomb.inputs.measurements.fitted_input.FitTable`); names or patterns.
             priors: nuisance -> centre and width of its constraint term, if these are not 0 and 1.
 
         Raises:
             UnknownNameError, DuplicateNameError: a name is not that of a parameter, or of two kinds.
-            UnderdeterminedError: no pulls are given and no values from which they follow.
+            UnderdeterminedError: neither pulls nor values of the nuisances are given.
             InvalidNumberError: a number is not finite, or a width not above 0.
             InvalidMatrixError: the covariance is not symmetric and positive definite; the message names the parameters.
 
         Warns:
-            InputWarning: a nuisance was fitted to what its constraint term hardly allows, as of a free parameter.
+            InputWarning: a nuisance has a pull or constraint that its constraint term hardly allows.
 
         Examples:
             >>> import bayescomb as bc
@@ -311,24 +311,24 @@ class Measurement:
 
     @property
     def is_total(self) -> bool:
-        """Whether its covariance is of all uncertainties together."""
+        """Whether its covariance contains all uncertainties."""
         return self.covariance_kind != CovarianceKind.STATISTICAL
 
     @property
     def is_prior(self) -> bool:
-        """Whether it is the stated prior of a parameter."""
+        """Whether it represents the prior of a parameter."""
         return self.covariance_kind == CovarianceKind.PRIOR
 
     @cached_property
     def statistical_spectrum(self) -> tuple[FloatArray, FloatArray, BoolArray]:
-        """Eigenvalues, shape (n,), and vectors of the statistical correlations, and which directions have no variance."""
-        assert self.statistical_covariance is not None  # asked for where it is given
+        """Eigenvalues, shape (n,), and eigenvectors of the statistical correlations, and which of them have no variance."""
+        assert self.statistical_covariance is not None  # callers check this
         eigenvalues, vectors = np.linalg.eigh(correlation_of(self.statistical_covariance))
         return eigenvalues, vectors, eigenvalues <= SINGULAR * len(eigenvalues)
 
     def _check_unmoved(self, where: str) -> None:
-        """What has no statistical variance is shifted by nuisances."""
-        assert self.statistical_covariance is not None  # asked for where it is given
+        """Require that nuisances shift every combination of estimates without statistical variance."""
+        assert self.statistical_covariance is not None  # callers check this
         eigenvalues, vectors, bare = self.statistical_spectrum
         if not bare.any():
             return
@@ -348,28 +348,28 @@ class Measurement:
         raise InvalidMatrixError(msg)
 
     def _check_down_responses(self, where: str) -> None:
-        """Read-only and of the right shape; ``None`` where they say nothing new."""
+        """Check the shape; set the field to ``None`` where it equals -``responses``."""
         if self.down_responses is None:
             return
         down = check_array(self.down_responses, self.responses.shape, where=f"down responses of {where}")
         object.__setattr__(self, "down_responses", None if (down == -self.responses).all() else down)
 
     def _check_response_forms(self, where: str) -> None:
-        """Relative and lognormal responses are stated at the measured value, so that must allow them.
+        """Require measured values at which relative and lognormal responses are defined.
 
         Raises:
             InvalidNumberError: the measured value is 0, or a lognormal factor is not above 0.
         """
         up, down = self.all_responses
         for column, nuisance in enumerate(self.all_nuisances):
-            if nuisance.response == "absolute":
+            if not nuisance.multiplicative:
                 continue
             for row, estimate in enumerate(self.estimates):
                 # A single number is the factor of +1 sigma, and its inverse that of -1 sigma.
                 shifts = {up[row, column], down[row, column]} - {-up[row, column]}
                 at = f"{where}, estimate {estimate.name!r}, {nuisance.response} nuisance {nuisance.name!r}"
                 if any(shifts) and estimate.value == 0:
-                    msg = f"{at}: the measured value is 0, to which nothing is relative; make the nuisance absolute"
+                    msg = f"{at}: the measured value is 0, so that no shift is relative to it; make the nuisance absolute"
                     raise InvalidNumberError(msg)
                 if nuisance.response == "lognormal" and any(1 + g / (estimate.value or 1) <= 0 for g in shifts):
                     msg = f"{at}: a shift by {min(shifts):g} takes {estimate.value:g} to 0 or below; make it absolute"
@@ -377,15 +377,15 @@ class Measurement:
 
     @property
     def tables(self) -> dict[int, LikelihoodTable]:
-        """Position of an estimate -> its likelihood, of those whose likelihood is a table."""
+        """Position of an estimate -> its likelihood table, for estimates that have one."""
         return {i: e.likelihood for i, e in enumerate(self.estimates) if e.likelihood is not None}
 
     def _check_tables(self, where: str) -> None:
-        """The error of an estimate whose likelihood is a table is that of the table, and correlated with nothing.
+        """Require that the error of an estimate with a likelihood table is that of the table, and uncorrelated.
 
         Raises:
-            InvalidMatrixError: it is another one, or stands in a fit.
-            InvalidNumberError: a shift is relative to a value that lies beyond the table.
+            InvalidMatrixError: its variance or a correlation is another one, or the measurement is a fit.
+            InvalidNumberError: a shift is relative to a value beyond the table.
         """
         up, down = self.all_responses
         for i, table in self.tables.items():
@@ -403,7 +403,7 @@ class Measurement:
                 )
                 raise InvalidMatrixError(msg)
             for nuisance, shifts in zip(self.all_nuisances, np.array([up[i], down[i]]).T, strict=True):
-                if table.offset and nuisance.response != "absolute" and shifts.any():
+                if table.offset and nuisance.multiplicative and shifts.any():
                     msg = (
                         f"{at} that falls towards its end has no value that the {nuisance.response} nuisance "
                         f"{nuisance.name!r} could be relative to; make it absolute"
@@ -414,8 +414,8 @@ class Measurement:
     def fit_responses(self) -> FloatArray:
         """Shift of each published value per +1 sigma of each nuisance of the fit, the data unchanged, shape (n, n_fit).
 
-        From the information H = [[M, kappa], [kappa^T, D]] of the fit it is -M^-1 kappa (Kieseler, EPJC 77 (2017) 792), of
-        the sign of the covariance where there is one nuisance.
+        With the information H = [[M, kappa], [kappa^T, D]] of the fit it is -M^-1 kappa (Kieseler, EPJC 77 (2017) 792); for
+        one nuisance it has the sign of the covariance.
         """
         if self.fit is None:
             return np.zeros((len(self.estimates), 0))
@@ -436,7 +436,7 @@ class Measurement:
 
     @property
     def all_nuisances(self) -> tuple[Nuisance, ...]:
-        """Nuisances of the fit first, then the externalised ones."""
+        """Nuisances of the fit, then those outside it."""
         return (*(self.fit.nuisances if self.fit else ()), *self.nuisances)
 
 

@@ -1,4 +1,4 @@
-"""What theory says of the observables: predictions, factors on them, and how a mass is extracted with them.
+"""Theory predictions of the observables, factors on them, and how a mass is extracted with them.
 
 Imports base only.  Start at predictions, then extractions.
 """

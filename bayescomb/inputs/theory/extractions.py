@@ -1,8 +1,9 @@
-"""How a mass is extracted: which predictions, absolute or normalised, with which theory uncertainties."""
+"""Extractions of a mass: the predictions, absolute or normalised, and their theory uncertainties."""
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final, assert_never
@@ -38,13 +39,13 @@ class PdfChoice:
     Attributes:
         set: name of the set in the tables.
         errors: ``"none"``; ``"symmetric_hessian"`` (one member per eigenvector, shift ``X_k - X_0``); ``"hessian"`` (two
-            members per eigenvector, shift ``(X_+ - X_-) / 2``); ``"replicas"`` (shift ``(X_k - mean) / sqrt(n - 1)``, which
-            has the covariance of the replicas).
-        alpha_s: two members with alpha_s below and above the central value; the nuisance is half of their difference.
-            Empty for none.
-        shifts_at: scale choice at which the relative shifts of the members are taken, where the tables have the members
-            at that one only; empty for the scale choice itself.
-        confidence_level: of the eigenvectors, 0.68 or e.g. 0.90, which is divided by 1.645.
+            members per eigenvector, shift ``(X_+ - X_-) / 2``); ``"replicas"`` (shift ``(X_k - mean) / sqrt(n - 1)``, whose
+            covariance is that of the replicas).
+        alpha_s: two members with alpha_s below and above the central value, whose half difference is the shift of a
+            nuisance; empty for no such nuisance.
+        shifts_at: scale choice at which the relative shifts of the members are taken, if the tables hold the members at
+            that choice only; empty for the scale choice of the extraction.
+        confidence_level: confidence level of the eigenvectors: 0.68, or e.g. 0.90, for which shifts are divided by 1.645.
 
     Examples:
         >>> import bayescomb as bc
@@ -78,10 +79,10 @@ class ScaleChoice:
         choice: name of the definition of the scale in the tables.
         mu_r, mu_f: factors on it at which the prediction is central.
         treatment: ``"fixed"``; ``"common"`` (log2 of the two factors are parameters, the same at every energy);
-            ``"independent"`` (own ones at every energy); ``"correlated"`` (own ones whose prior has a correlation
-            coefficient, itself sampled).
-        prior: of log2 of a factor: ``"uniform"`` over [-width, width], or ``"normal"`` of standard deviation ``width``.
-        width: see ``prior``; the tables hold factors of 2, so 1 covers them and more extrapolates.
+            ``"independent"`` (two parameters for every energy); ``"correlated"`` (two parameters for every energy, with a
+            sampled correlation coefficient between energies).
+        prior: that of log2 of a factor: ``"uniform"`` over [-width, width], or ``"normal"`` of standard deviation ``width``.
+        width: see ``prior``, at most 1, as the tables reach factors of 2.
         low, nominal, high: range and nominal value of the correlation coefficient between energies.
 
     Examples:
@@ -128,26 +129,35 @@ class ScaleChoice:
             msg = f"{where}: factors other than 1 and sampled scales found; keep one of the two"
             raise OptionError(msg)
 
+    @property
+    def bound(self) -> float:
+        """Largest |log2| of a factor that the prior allows."""
+        match self.prior:
+            case "uniform":
+                return self.width
+            case "normal":
+                return math.inf
+        assert_never(self.prior)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Extraction:
     """One way to extract the mass.
 
     Attributes:
-        name, title: for people; every output names it.
-        distributions: prediction -> ``"absolute"``, ``"normalised"`` (only the shape counts) or ``"rate"`` (only the sum of
-            the bins counts); predictions that are not named are not used, and neither are measurements of other observables.
-        masses: prediction -> name of its mass parameter, ``m_t`` where it is not given; two names give two masses, whose
-            difference tests the compatibility of the inputs.
+        name, title: name, stated in every output, and a line of text.
+        distributions: prediction -> ``"absolute"``, ``"normalised"`` (only the shape is compared) or ``"rate"`` (only the
+            sum of the bins); other predictions are not used, and neither are measurements of other observables.
+        masses: prediction -> name of its mass parameter, by default ``m_t``; two names give two masses, whose difference
+            tests the compatibility of the inputs.
         pdf: PDF set and its uncertainty.
         scales: choice and treatment of the scales.
-        numerical_errors: observables are N(T, Delta) with the numerical errors of the prediction instead of T itself: one
-            nuisance per bin for the independent ones, and one for the correlated ones where the table has some.
-        rate_errors: what is open about the rate of a prediction is a nuisance, where its rate counts.
-        degree: of the polynomial in m_t through the masses of the table.
+        numerical_errors: whether observables are N(T, Delta) with the numerical errors of the prediction T: one nuisance per
+            bin for the independent errors, and another for correlated errors if the table has some.
+        rate_errors: whether the rate errors of predictions are nuisances, where the rate is compared.
+        degree: degree of the polynomial in m_t through the masses of the table.
         drop: observables that are not compared with the prediction; of a normalised distribution the ratios of the other
-            bins remain.  (Which bin of a normalised distribution is the redundant one makes no difference and is not asked
-            for.)
+            bins remain.  (The result does not depend on which bin of a normalised distribution is the redundant one.)
 
     Examples:
         >>> import bayescomb as bc
@@ -207,12 +217,12 @@ class Extraction:
     @property
     def scale_parameters(self) -> tuple[str, ...]:
         """Names of the scale parameters, log2 of the factors, all mu_R first."""
-        # Those of each prediction, turned: all mu_R come first.
+        # One pair for each prediction, transposed.
         pairs = [pair for name in self.distributions if (pair := self.scales_of(name)) is not None]
         return tuple(dict.fromkeys(name for names in zip(*pairs, strict=True) for name in names))
 
     def scales_of(self, prediction: str) -> tuple[str, str] | None:
-        """Names of the scale parameters of a prediction, ``None`` with fixed scales."""
+        """Names of the scale parameters (mu_R, mu_F) of a prediction, ``None`` with fixed scales."""
         match self.scales.treatment:
             case "fixed":
                 return None
@@ -223,7 +233,7 @@ class Extraction:
         assert_never(self.scales.treatment)
 
     def restricted_to(self, predictions: Collection[str]) -> Extraction | None:
-        """The part that concerns some predictions; ``None`` if it is nothing."""
+        """The extraction with these predictions alone; ``None`` if it uses none of them."""
         left = {key: value for key, value in self.distributions.items() if key in predictions}
         if not left:
             return None

@@ -30,7 +30,7 @@ NO_ERRORS = (0, 0, 0)
 
 
 class Variant(NamedTuple):
-    """One way to predict: PDF set and member, definition of the scale, and factors on mu_R and mu_F.
+    """Settings of a prediction: PDF set and member, definition of the scale, and factors on mu_R and mu_F.
 
     Examples:
         >>> str(Variant("PDF4LHC21_40_pdfas", 0, "ht2", 1.0, 1.0))
@@ -52,24 +52,24 @@ class Prediction:
     """Cross sections of the bins of one distribution; V variants, M masses, B bins.
 
     Attributes:
-        name: unique name, e.g. of the collider energy.
+        name: unique name, e.g. that of the collider energy.
         observables: the observable of each bin, in the order of the bins.
-        order: perturbative order, ``"LO"``, ``"NLO"``, ...; a mass from leading order is not for quoting.
-        mass_scheme: ``"pole"`` or ``"running"``: what the mass of the table is.
+        order: perturbative order, ``"LO"``, ``"NLO"``, ...; a mass extracted at leading order must not be quoted.
+        mass_scheme: scheme of the mass of the table, ``"pole"`` or ``"running"``.
         energy_tev: collider energy in TeV.
         per_bin_width: whether the observables are divided by the width of their bin.
         bins: lower and upper edges, shape (B, 2), in the unit of the binned variable.
-        masses: GeV, ascending, shape (M,).
+        masses: in GeV, ascending, shape (M,).
         variants: the V variants.
-        cross_sections: pb, shape (V, M, B), positive.
+        cross_sections: in pb, positive, shape (V, M, B).
         mc_errors: their numerical errors in pb, shape (V, M, B).
         table: name of the file they come from.
-        variable: what is binned, with its unit, for figures.
-        correlated_errors: further numerical errors in pb that are common to the masses, scales and members of a bin, those
-            of a factor on it for example, shape (V, M, B); without entries if there are none.
-        rate_errors: what is open about the rate -> its relative size, one unit-width nuisance that scales all bins alike.
-            The same name at two energies is the same nuisance.
-        origin: what the figures are, where the order alone does not tell; every output says it.
+        variable: name of the binned variable with its unit, for figures.
+        correlated_errors: further numerical errors in pb that are fully correlated among the masses, scales and members of a
+            bin, for example those of a factor on it, shape (V, M, B); an empty array if there are none.
+        rate_errors: name of a rate uncertainty -> its relative size; it is one nuisance that scales all bins alike, and the
+            same nuisance in every prediction with this name.
+        origin: how the figures were made, if the order alone does not tell; stated in every output.
 
     Examples:
         >>> import bayescomb as bc
@@ -136,12 +136,12 @@ class Prediction:
 
     @property
     def quotable(self) -> bool:
-        """Whether results may be quoted; at leading order not."""
+        """Whether results may be quoted, which those of leading order may not."""
         return self.order != LEADING_ORDER
 
     @property
     def divisors(self) -> FloatArray:
-        """What turns cross sections into observables: widths of the bins or 1, shape (B,)."""
+        """Divisors from cross sections to observables: bin widths or 1, shape (B,)."""
         return np.diff(self.bins, axis=1)[:, 0] if self.per_bin_width else np.ones(len(self.bins))
 
     @cached_property
@@ -166,7 +166,7 @@ class Prediction:
         return self.mc_errors[self._position(variant)]
 
     def correlated_error(self, variant: Variant) -> FloatArray:
-        """Numerical errors of one variant that are common to all of a bin, in pb, shape (M, B).
+        """Correlated numerical errors of one variant in pb, shape (M, B).
 
         Raises:
             UnknownNameError: the table has no such variant.
@@ -175,7 +175,7 @@ class Prediction:
         return self.correlated_errors[position] if self.correlated_errors.size else np.zeros(self.mc_errors.shape[1:])
 
     def members(self, pdf_set: str, scale_choice: str) -> tuple[int, ...]:
-        """Members of a PDF set that are given at a scale choice with factors of 1, ascending."""
+        """Members of a PDF set in the table at a scale choice with factors 1, ascending."""
         found = {
             v.member for v in self.variants if (v.pdf_set, v.scale_choice, v.mu_r, v.mu_f) == (pdf_set, scale_choice, 1, 1)
         }
@@ -193,7 +193,7 @@ class Prediction:
         return position
 
 
-# Edges and energies that differ by less than this are the same number, rounded in a table.
+# Edges and energies of two tables are the same up to this relative difference.
 SAME = 1e-9
 
 
@@ -217,8 +217,8 @@ class ScaleFactors:
         bins: lower and upper edges, shape (B, 2), in the unit of the binned variable.
         points: the P scale points.
         values: the factors, shape (P, B), positive.
-        errors: their numerical errors, shape (P, B).  Those of the points of a bin are the same error at another size;
-            different bins are independent.
+        errors: their numerical errors, shape (P, B), fully correlated among the points of a bin and independent between
+            bins.
         table: name of the file they come from.
 
     Examples:
@@ -256,25 +256,25 @@ class ScaleFactors:
 def scaled_prediction(
     prediction: Prediction, factors: ScaleFactors, *, order: str, members_at: str = "", origin: str = ""
 ) -> Prediction:
-    r"""The prediction times the factors: masses and PDF sets of the one, scales of the other.
+    r"""The prediction times the factors, with the masses and PDF sets of the prediction and the scales of the factors.
 
     .. math:: T_b(m, \mu, \mathrm{PDF}) = L_b(m, \mu, \mathrm{PDF}) K_b(\mu)
 
-    At a scale choice without factors L stays behind: a table has one order only.  Numerical errors of L stay independent of
-    K and keep their relative sizes; those of K become the correlated ones.
+    Variants of L at scale choices without factors are left out, as a table has one order only.  Numerical errors of L keep
+    their relative sizes and are independent of K; those of K become correlated errors.
 
     Args:
         prediction: L.
         factors: K, of the same energy and bins.
         order: perturbative order of the product.
-        members_at: scale choice at which L holds the PDF members, where it has them at no scale choice of K: the product has
-            L at the scale choice of K times the ratio of member and central member at this one.
-        origin: what the product is, for every output.
+        members_at: scale choice at which L holds the PDF members, if it has none at the scale choices of K: the product is
+            then the central one times the ratio of member and central member at ``members_at``.
+        origin: description of the product, stated in every output.
 
     Raises:
         InvalidMatrixError: energies or bins differ.
-        UnknownNameError: L has no scale point of K, or no members at ``members_at``.
-        OptionError: a member is at both scale choices.
+        UnknownNameError: L lacks a scale point of K, or members at ``members_at``.
+        OptionError: L has a member at both scale choices.
 
     Examples:
         >>> import bayescomb as bc
@@ -321,7 +321,7 @@ def _times(
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Cross sections, independent and correlated numerical errors, shape (M, B) each.
 
-    Correlated errors of both are two independent errors of the bin, and one nuisance of their size in quadrature.
+    The correlated errors of L and K are independent of each other; their sum in quadrature is the size of one nuisance.
     """
     value = prediction.curve(variant)
     product = value * factor * ratio
@@ -330,7 +330,7 @@ def _times(
 
 
 def _moved(prediction: Prediction, members_at: str, at: list[Variant], where: str) -> dict[Variant, FloatArray]:
-    """Members at the scale choice of some variants, and their ratios to the central member at the other one."""
+    """Members at the scale choice of ``at`` -> their ratios to the central member at ``members_at``."""
     moved: dict[Variant, FloatArray] = {}
     for central in (v for v in at if v.member == 0):
         source = central._replace(scale_choice=members_at)

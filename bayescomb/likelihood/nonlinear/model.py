@@ -125,7 +125,7 @@ def nonlinear_parts(combination: Combination, *, all_explicit: bool = False) -> 
         column = columns.stop
     data_rows = np.vstack([np.zeros((0, len(names))), *rows])
     kinked = (up != -down).any(axis=0)
-    curved = np.array([n.response != "absolute" for n in nuisances], dtype=bool) & (up != 0).any(axis=0)
+    curved = np.array([n.multiplicative for n in nuisances], dtype=bool) & (up != 0).any(axis=0)
     tables = combination.tables
     warped = (up[list(tables)] != 0).any(axis=0)
     explicit = (kinked | curved | warped | all_explicit) & ~is_free
@@ -135,7 +135,7 @@ def nonlinear_parts(combination: Combination, *, all_explicit: bool = False) -> 
         observables=tuple(o.name for o in combination.variables),
         free=tuple(names[i] for i in np.flatnonzero(is_free)),
         bound=tuple(names[i] for i in bound),
-        pearson=combination.chi2 == "pearson",
+        pearson=combination.pearson,
         counted=np.repeat(
             [not m.is_prior for m in combination.measurements], [len(m.estimates) for m in combination.measurements]
         ),

@@ -219,7 +219,7 @@ def theory(combination: Combination) -> Theory | None:
     check_distinct(taken, fresh, kinds=("parameter", "level of a prediction"), where=where)
     given = [n.name for n in combination.nuisances]
     check_distinct(given, nuisances, kinds=("nuisance", "nuisance of the theory"), where=where)
-    width = extraction.scales.width if extraction.scales.prior == "uniform" else np.inf
+    width = extraction.scales.bound
     return Theory(
         extraction=extraction,
         predictions=predictions,

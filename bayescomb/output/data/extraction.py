@@ -1,4 +1,4 @@
-"""JSON data of what goes with an extraction, in full precision."""
+"""Predictions side by side, shares of the variance, relevance and assumption sets as data for JSON, in full precision."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import xarray as xr
 
 from bayescomb.base.files.writing import plain_value
 from bayescomb.output.statements import header_data
-from bayescomb.output.tables.impacts import SCALARS
+from bayescomb.output.tables.impacts import SCALARS, relevance_table, shares_table
+from bayescomb.output.tables.table import by_result
 from bayescomb.studies.theory.study import TheoryStudy
 
 if TYPE_CHECKING:  # it samples
@@ -38,31 +39,23 @@ def theory_data(study: TheoryStudy) -> dict[str, Any]:
 
 
 def relevance_data(relevance: xr.Dataset) -> dict[str, Any]:
-    """One entry per coefficient."""
-    parameters = [str(p) for p in relevance["parameter"].to_numpy()]
+    """One entry per coefficient, in the order of the assumption set."""
+    rows = {row["coefficient"]: row for row in relevance_table(relevance, {}).rows}
     return {
-        str(c): {key: float(relevance[key].sel(coefficient=c)) for key in SCALARS}
-        | {
-            key: {p: plain_value(relevance[key].sel(coefficient=c, parameter=p).item()) for p in parameters}
-            for key in ("slope", "share")
-        }
+        str(c): {key: rows[str(c)][key] for key in SCALARS}
+        | {key: by_result(rows[str(c)], key) for key in ("slope", "share")}
         for c in relevance["coefficient"].to_numpy()
     }
 
 
 def shares_data(shares: xr.Dataset) -> dict[str, Any]:
     """Per parameter, one entry per part."""
-    return {
-        str(p): {
-            str(part): {
-                "kind": str(kind),
-                "variance": plain_value(float(shares["variance"].sel(parameter=p)[i])),
-                "share": plain_value(float(shares["share"].sel(parameter=p)[i])),
-            }
-            for i, (part, kind) in enumerate(zip(shares["part"].to_numpy(), shares["kind"].to_numpy(), strict=True))
-        }
-        for p in shares["parameter"].to_numpy()
-    }
+    given = {str(part): i for i, part in enumerate(shares["part"].to_numpy())}
+    found: dict[str, Any] = {str(p): {} for p in shares["parameter"].to_numpy()}
+    rows = [row for row in shares_table(shares, {}).rows if row["kind"] != "sum"]
+    for row in sorted(rows, key=lambda row: given[row["part"]]):
+        found[row["parameter"]][row["part"]] = {key: plain_value(row[key]) for key in ("kind", "variance", "share")}
+    return found
 
 
 def sets_data(comparison: SetComparison) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""A combined result as labelled arrays: the one content that all exported forms are made of.
+"""A combined result as labelled arrays, from which all forms of an export are written.
 
-Every group is an :class:`xarray.Dataset` whose first dimension names its rows.  Numbers are never rounded; NaN says that
-there is none (the constraint of a nuisance without posterior, the posterior of a coefficient that is held).
+Every group is an :class:`xarray.Dataset` whose first dimension names its rows.  Numbers are never rounded; NaN stands
+for what does not exist (the constraint of a nuisance without posterior, the posterior of a coefficient that is held).
 """
 
 from __future__ import annotations
@@ -273,7 +273,7 @@ def _coefficients(combination: Combination) -> xr.Dataset:
 
 
 def _prior_correlations(combination: Combination) -> xr.Dataset:
-    """Every correlation of two nuisances that the set in force states, with the coefficient that it is; others are 0."""
+    """Every correlation of two nuisances that the set in force states, with its coefficient; others are 0."""
     rows: list[tuple[Any, ...]] = []
     for coefficient in combination.assumption_set.coefficients:
         for pair in coefficient.pairs:

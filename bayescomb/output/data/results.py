@@ -93,7 +93,7 @@ def profile_data(
     if fit.sizes is not None:
         data |= size_data(fit.sizes)
     if reading is not None:
-        data["relative_errors"] = reading_data(reading)
+        data["relative_errors"] = reading_data(reading, fit.combination)
     if fit.unnormalised is not None:
         data["unnormalised"] = {name: _parameter(fit.unnormalised, name) for name in shown}
     return data
@@ -110,19 +110,16 @@ def repair_data(fit: ProfileResult) -> list[dict[str, Any]]:
     return [{"block": r.block, "how": r.how, "smallest_eigenvalue": r.smallest, "change": r.change} for r in fit.repairs]
 
 
-def reading_data(found: RelativeReading) -> dict[str, Any]:
+def reading_data(found: RelativeReading, combination: Combination) -> dict[str, Any]:
     """Results with relative errors as stated, iterated, and as absolute ones."""
-    readings = [str(r) for r in found.values["reading"].to_numpy()]
+    from bayescomb.output.tables.averages import relative_table
+
     return {
         "iterations": found.steps,
         "prefers_absolute": found.prefers_absolute,
         "readings": {
-            reading: {
-                "chi2": float(found.chi2.sel(reading=reading)),
-                "values": _mapping(found.values.sel(reading=reading), "parameter"),
-                "errors": _mapping(found.errors.sel(reading=reading), "parameter"),
-            }
-            for reading in readings
+            row["reading"]: {"chi2": row["chi2"], "values": by_result(row, "values"), "errors": by_result(row, "errors")}
+            for row in relative_table(found, combination).rows
         },
     }
 
@@ -145,7 +142,7 @@ def size_data(found: SizeResult) -> dict[str, Any]:
 
 def _determinant(combination: Combination, *, included: bool) -> str | None:
     """Whether Pearson's weights, which follow the prediction, are normalised; ``None`` where they are constant."""
-    if combination.chi2 != "pearson":
+    if not combination.pearson:
         return None
     return "included" if included else "left out"
 
@@ -289,10 +286,10 @@ def _scan_point(point: ScanPoint) -> dict[str, Any]:
         return {"coefficients": dict(point.coefficients), "problem": point.problem}
     return {
         "coefficients": dict(point.coefficients),
-        "chi2": point.chi2,
+        "chi2": plain_value(point.chi2),
         "parameters": {
             str(p): {
-                "value": float(point.values.sel(parameter=p)),
+                "value": plain_value(float(point.values.sel(parameter=p))),
                 "error": plain_value(float(point.errors.sel(parameter=p))),
             }
             for p in point.values["parameter"].to_numpy()
@@ -350,12 +347,6 @@ def comparison_data(comparison: Comparison, divided: Divided) -> dict[str, Any]:
     if divided.relevance is not None:
         data["relevance"] = relevance_data(divided.relevance)
     return data
-
-
-def _mapping(values: xr.DataArray, dim: str) -> dict[str, float | None]:
-    return {
-        str(key): plain_value(float(value)) for key, value in zip(values[dim].to_numpy(), values.to_numpy(), strict=True)
-    }
 
 
 def study_data(study: xr.Dataset, combination: Combination) -> dict[str, Any]:

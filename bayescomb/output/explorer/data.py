@@ -91,7 +91,7 @@ def _require_explorable(combination: Combination) -> None:
         )
         raise OptionError(msg)
     if not combination.quadratic:
-        pearson = combination.chi2 == "pearson"
+        pearson = combination.pearson
         cause = "chi2 'pearson'" if pearson else "chi2 with relative, lognormal or asymmetric responses or likelihood tables"
         other = ", or --chi2 neyman" if pearson else ""
         msg = f"{where}: {cause} is not quadratic, and the page does not interpolate; use 'bayescomb scan'{other}"

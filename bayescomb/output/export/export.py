@@ -1,6 +1,6 @@
 """Export of a combined result: a submission to HEPData, with the same numbers as JSON and as netCDF, in full precision.
 
-It is a folder or an archive; the same files make the same bytes of an archive.
+An export is a folder or an archive; archives of the same files are identical byte for byte.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ def export_hepdata(
     The submission holds the results with their covariance and the parts of their errors, pulls and constraints, impacts, the
     assumption set in force, goodness of fit, the origin of the inputs and, with a posterior, its summary; besides
     ``combination.json`` and ``combination.nc``, which hold the same and the inputs.  :func:`bayescomb.load` reads the
-    combination from the export again.  Numbers are in full precision.  hepdata-validator has accepted it before it appears,
-    whole, in its place.
+    combination from the export again.  Numbers are in full precision.  The target appears only when it is complete and
+    hepdata-validator has accepted it.
 
     Args:
         fit: the profile of the combination.
@@ -249,7 +249,7 @@ def group_data(group: xr.Dataset) -> dict[str, Any] | list[dict[str, Any]]:
 
 
 def tree(header: Mapping[str, Any], groups: Mapping[str, xr.Dataset], model: str) -> xr.DataTree:
-    """The groups as one tree with the header in its attributes; what is no text or number there is JSON text.
+    """The groups as one tree with the header in its attributes; an attribute that is neither text nor number is JSON text.
 
     Examples:
         >>> import xarray as xr
@@ -270,7 +270,7 @@ def _attribute(value: Any) -> str | int | float:
 
 
 def pack(folder: Path, target: Path, *, suffix: str) -> None:
-    """Pack the files of a folder; no name of a user or a machine and no date goes along.
+    """Pack the files of a folder, without names of users or machines and without dates.
 
     Args:
         folder: holds files only.

@@ -1,4 +1,4 @@
-"""Tables of a submission: the results with the parts of their errors, covariance and posterior, and what they rest on."""
+"""Tables of a submission: results with parts of their errors, covariance and posterior; nuisances, impacts and settings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SETTINGS: Final = (
     "model", "assumptions", "treatment", "repair", "chi2_form", "nuisance_values", "normalised", "nonnegative", "extraction",
     "quotable",
 )  # fmt: skip
-# Headings by which the tables are read again.
+# Headings by which a reader finds the columns again.
 VALUE: Final = "value"
 TOTAL: Final = "total error"
 
@@ -31,7 +31,7 @@ TOTAL: Final = "total error"
 def add_model_tables(
     tables: Tables, combination: Combination, header: Mapping[str, Any], groups: Mapping[str, xr.Dataset]
 ) -> None:
-    """Add the tables of everything but the results.
+    """Add all tables except those of the results.
 
     Args:
         tables: where they go.

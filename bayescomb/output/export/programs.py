@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any, Final, NamedTuple
 
@@ -12,27 +11,21 @@ import numpy as np
 import xarray as xr
 
 from bayescomb.base.arrays import FloatArray
-from bayescomb.base.checks import check_kind, expects
-from bayescomb.base.errors import InvalidMatrixError, OptionError, PosteriorError
+from bayescomb.base.checks import expects
 from bayescomb.base.numerics import correlation_of, single_threaded
-from bayescomb.fit.fitter import Fitter
-from bayescomb.fit.profile import ProfileResult, require_unscaled
-from bayescomb.inputs.combination import Combination
+from bayescomb.fit.profile import ProfileResult
 from bayescomb.inputs.observables import variable_name
-from bayescomb.likelihood.linear_gaussian import Solution
-from bayescomb.sampling.posterior.summary import summarise
+from bayescomb.output.analysis import moments, nuisance_covariance
 
 __all__ = ["FitResults", "fit_results", "hs3", "mv_normal"]
 
 # Standard deviations between a result and the ends of its domain in HS3.
 DOMAIN: Final = 10.0
 HS3_VERSION: Final = "0.2"
-# Pulls of a fit at other coefficients differ by more.
-SAME: Final = 1e-6
 
 
 class FitResults(NamedTuple):
-    """A fit as cabinetry knows it, field by field, so that its functions take it (``cabinetry.visualize.pulls``).
+    """A fit with the fields of cabinetry's ``FitResults``, which its functions accept (``cabinetry.visualize.pulls``).
 
     Attributes:
         bestfit: fitted values, shape (P,): results in their units, nuisances in widths of their priors.
@@ -59,56 +52,6 @@ class FitResults(NamedTuple):
     minos_uncertainty: Mapping[str, tuple[float, float]] = {}
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Moments:
-    """Names, values of shape (P,) and covariance of shape (P, P) of the results, and what they rest on."""
-
-    combination: Combination
-    names: Sequence[str]
-    values: FloatArray
-    covariance: FloatArray
-
-    def checked(self) -> _Moments:
-        """The same.
-
-        Raises:
-            InvalidMatrixError: a result has no covariance, or one follows from the others.
-        """
-        bad = [n for n, v in zip(self.names, np.diag(self.covariance), strict=True) if not v > 0]
-        if bad or np.linalg.eigvalsh(correlation_of(self.covariance))[0] < 1e-12:
-            which = f"{', '.join(bad)} at a bound" if bad else f"{', '.join(self.names)} follow from each other"
-            msg = f"{self.combination.name!r}: {which}, so that there is no Gaussian of all results; leave results out"
-            raise InvalidMatrixError(msg)
-        return self
-
-
-def _moments(result: ProfileResult | xr.DataTree) -> _Moments:
-    """Of the results, spectators left out: fitted values, or means of a posterior that has converged."""
-    if isinstance(result, xr.DataTree):
-        sampled = summarise(result)
-        if not sampled.verdict.passed:
-            msg = f"{sampled.verdict.sentence}; sample with more draws, or take the profile"
-            raise PosteriorError(msg)
-        means = {name: found.mean for name, found in sampled.results.items()}
-        if None in means.values():
-            msg = "a result has no mean in the posterior; take the profile"
-            raise PosteriorError(msg)
-        names, combination = list(means), sampled.combination
-        values, covariance = np.array([float(m) for m in means.values() if m is not None]), sampled.covariance
-    else:
-        check_kind(result, "profile", where="the result")
-        combination = result.combination
-        names = [str(name) for name in result.values["parameter"].to_numpy()]
-        values, covariance = result.values.to_numpy(), result.covariance.to_numpy()
-        require_unscaled(result, where=f"{combination.name!r} for other programs")
-    if combination.blinding is not None:  # these formats have no place for it
-        msg = f"{combination.name!r}: blinded, which what other programs read could not say; unblind it first"
-        raise OptionError(msg)
-    wanted = [o.name for o in combination.results if not o.spectator and o.name in names]
-    order = [names.index(name) for name in wanted]
-    return _Moments(combination=combination, names=wanted, values=values[order], covariance=covariance[np.ix_(order, order)])
-
-
 @expects(fit="profile")
 @single_threaded
 def fit_results(fit: ProfileResult, *, nuisances: bool = True) -> FitResults:
@@ -118,7 +61,7 @@ def fit_results(fit: ProfileResult, *, nuisances: bool = True) -> FitResults:
 
     Args:
         fit: of :func:`bayescomb.profile` at nominal coefficients.
-        nuisances: with the nuisances, which takes a chi2 that is quadratic.
+        nuisances: whether the nuisances are included, for which chi2 must be quadratic.
 
     Raises:
         OptionError: the nuisances have no covariance: chi2 is not quadratic, sizes are uncertain, a mass is extracted, or
@@ -135,10 +78,10 @@ def fit_results(fit: ProfileResult, *, nuisances: bool = True) -> FitResults:
         >>> table.labels, table.bestfit.round(3).tolist()
         (['sigma', 'jes'], [100.182, 0.364])
     """
-    moments = _moments(fit)
-    names, values, covariance = list(moments.names), moments.values, moments.covariance
+    found = moments(fit)
+    names, values, covariance = list(found.names), found.values, found.covariance
     if nuisances:
-        own, pulls, joint = _nuisances(fit, names)
+        own, pulls, joint = nuisance_covariance(fit, names)
         names, values = [*names, *own], np.concatenate([values, pulls])
         covariance = np.block(
             [[covariance, joint[: len(covariance)]], [joint[: len(covariance)].T, joint[len(covariance) :]]]
@@ -166,32 +109,6 @@ def fit_results(fit: ProfileResult, *, nuisances: bool = True) -> FitResults:
     )
 
 
-def _nuisances(fit: ProfileResult, results: Sequence[str]) -> tuple[list[str], FloatArray, FloatArray]:
-    """Names and pulls of N nuisances, and their covariance with results and each other, shape (P + N, N)."""
-    combination = fit.combination
-    why = "" if combination.linear and not combination.extraction and fit.sizes is None else "where chi2 is not quadratic"
-    if not why:
-        fitter = Fitter(combination)
-        correlation, _ = fitter.correlation(None)
-        solution = fitter.fit(correlation).solution
-        assert isinstance(solution, Solution)  # nothing is extracted
-        if np.abs(solution.pulls - fit.pulls.to_numpy()).max(initial=0.0) > SAME:
-            why = "of a fit at other coefficients"
-    if why:
-        msg = (
-            f"{combination.name!r}: nuisances have no covariance with each other {why}; make the table of the results alone "
-            "(nuisances=False)"
-        )
-        raise OptionError(msg)
-    whole: FloatArray = solution.nuisance_covariance
-    kept = [
-        i for i in range(len(correlation)) if not any(correlation[i, j] == 1 and correlation[i, i] == 1 for j in range(i))
-    ]
-    names = [str(name) for name in fit.pulls["nuisance"].to_numpy()]
-    cross = fit.cross_covariance.sel(parameter=list(results)).to_numpy()
-    return [names[i] for i in kept], fit.pulls.to_numpy()[kept], np.vstack([cross[:, kept], whole[np.ix_(kept, kept)]])
-
-
 @single_threaded
 def hs3(result: ProfileResult | xr.DataTree, *, name: str = "") -> dict[str, Any]:
     """The results as one multivariate Gaussian in HS3, the HEP statistics serialisation standard, as plain data for JSON.
@@ -213,9 +130,9 @@ def hs3(result: ProfileResult | xr.DataTree, *, name: str = "") -> dict[str, Any
         >>> found["type"], found["x"], round(found["mean"][0], 4)
         ('multivariate_normal_dist', ['m_t'], 172.5134)
     """
-    moments = _moments(result).checked()
+    found = moments(result).checked()
     names, taken = [], set[str]()
-    for own in moments.names:
+    for own in found.names:
         plain = base = _plain(own)
         count = 1
         while plain in taken:
@@ -223,8 +140,8 @@ def hs3(result: ProfileResult | xr.DataTree, *, name: str = "") -> dict[str, Any
             plain = f"{base}_{count}"
         taken.add(plain)
         names.append(plain)
-    values, errors = moments.values.tolist(), np.sqrt(np.diag(moments.covariance)).tolist()
-    title = _plain(name or moments.combination.name)
+    values, errors = found.values.tolist(), np.sqrt(np.diag(found.covariance)).tolist()
+    title = _plain(name or found.combination.name)
     ends = [(v - DOMAIN * e, v + DOMAIN * e) for v, e in zip(values, errors, strict=True)]
     return {
         "metadata": {"hs3_version": HS3_VERSION, "packages": [{"name": "bayescomb", "version": version("bayescomb")}]},
@@ -234,7 +151,7 @@ def hs3(result: ProfileResult | xr.DataTree, *, name: str = "") -> dict[str, Any
                 "type": "multivariate_normal_dist",
                 "x": names,
                 "mean": values,
-                "covariances": moments.covariance.tolist(),
+                "covariances": found.covariance.tolist(),
             }
         ],
         "domains": [
@@ -257,7 +174,7 @@ def _plain(name: str) -> str:
 
 
 def mv_normal(result: ProfileResult | xr.DataTree, *, name: str = "results", dims: str = "result") -> Any:
-    """The results as a ``pm.MvNormal`` in the ``pm.Model`` that is open: what was measured, as the prior of what follows.
+    """The results as a ``pm.MvNormal`` in the ``pm.Model`` that is open, as the prior of a further analysis.
 
     Args:
         result: a profile, or a posterior that has converged, of which mean and covariance are taken.
@@ -283,6 +200,6 @@ def mv_normal(result: ProfileResult | xr.DataTree, *, name: str = "results", dim
     """
     import pymc as pm
 
-    moments = _moments(result).checked()
-    pm.modelcontext(None).add_coord(dims, [variable_name(n) for n in moments.names])
-    return pm.MvNormal(name, mu=moments.values, cov=moments.covariance, dims=dims)
+    found = moments(result).checked()
+    pm.modelcontext(None).add_coord(dims, [variable_name(n) for n in found.names])
+    return pm.MvNormal(name, mu=found.values, cov=found.covariance, dims=dims)

@@ -1,4 +1,4 @@
-"""A HEPData submission from tables, written by hepdata_lib and accepted by hepdata-validator before anybody sees it."""
+"""A HEPData submission from tables, written by hepdata_lib and checked by hepdata-validator."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KEYWORDS: Final = ("cmenergies", "observables", "reactions", "phrases")
 
 
 def hepdata_lib() -> ModuleType:
-    """The package, which is an optional one and takes a second to import.
+    """The optional package hepdata_lib, imported here because that takes a second.
 
     Raises:
         OutputError: it is not installed.
@@ -132,7 +132,7 @@ def _shown(value: Cell) -> Cell:
 
 
 def validate(folder: Path) -> None:
-    """Let hepdata-validator, which hepdata_lib brings, look at a submission.
+    """Validate a submission by hepdata-validator, which is installed with hepdata_lib.
 
     Raises:
         OutputError: the site would refuse it.
@@ -141,7 +141,7 @@ def validate(folder: Path) -> None:
     validator = importlib.import_module("hepdata_validator.full_submission_validator").FullSubmissionValidator()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # as above
-        warnings.simplefilter("ignore", ResourceWarning)  # it leaves the closing of files to the interpreter
+        warnings.simplefilter("ignore", ResourceWarning)  # it does not close its files
         accepted = validator.validate(directory=str(folder))
     if not accepted:
         messages = validator.get_messages().items()

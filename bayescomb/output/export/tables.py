@@ -1,7 +1,7 @@
 """Exported groups as tables of columns, the form in which a submission to HEPData states them.
 
-A table says in its description, and every column in its qualifiers, under which assumptions the numbers stand and whether
-they rest on published inputs.
+The description of a table and the qualifiers of its columns state the assumptions behind the numbers, and whether the
+inputs are published.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ __all__ = [
 # What the site takes where there is no number.
 ABSENT: Final = "-"
 NAME_LENGTH: Final = 64
-# The site takes files of up to 10 MB, which a table of pairs of several hundred things exceeds.
+# The site takes files of up to 10 MB, which a table of all pairs of several hundred nuisances exceeds.
 MAX_ROWS: Final = 80_000
 
-# Settings as they are known at the site.
+# Setting -> its name as a qualifier at the site.
 QUALIFIERS: Final = {
     "assumption set": "assumption set",
     "treatment": "treatment of the sources",
@@ -135,7 +135,7 @@ class Tables:
             rows: columns that name the rows.
             columns: the numbers.
             energies: collider energies in GeV that it belongs to.
-            of: what was combined, if it is not what the other tables are of.
+            of: the combination of this table, if it differs from that of the other tables.
         """
         rows, combination = list(rows), of or self._combination
         if len(rows[0].values) > MAX_ROWS:
@@ -241,7 +241,7 @@ def difference_names(combination: Combination) -> list[str]:
 
 
 def result_parts(combination: Combination, results: xr.Dataset) -> tuple[Part, ...]:
-    """The results, divided into what one table can hold; what is extracted comes first.
+    """The results, divided into tables of one unit and one binning; extracted results come first.
 
     Observables are ``Combined``, or ``Fitted`` if the prediction of an extraction had a part in it.
 

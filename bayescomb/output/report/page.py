@@ -120,7 +120,7 @@ def page_context(results: Results, tables: Mapping[str, Table]) -> dict[str, Any
         "posterior_repairs": () if run is None else run.repairs,
         "priors": sorted({c.prior for c in varied}),
         "headlines": _headlines(results),
-        "bounds": [*bound_notes(fit), *beyond_notes(fit)],
+        "bounds": [*bound_notes(fit), *beyond_notes(results.beyond)],
         "costs": _costs(results),
         "caveats": notes(combination),
         "extraction": extraction_sentence(combination),

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
+from bayescomb.base.files.writing import plain_value
 from bayescomb.base.rounding import (
     PULL_PLACES,
     chi2_text,
@@ -30,7 +31,6 @@ from bayescomb.output.tables.some_inputs import (
     fit_columns,
     group_correlation_table,
     group_table,
-    number,
     value_cell,
     without_table,
 )
@@ -52,7 +52,7 @@ FEW: Final = 4
 
 
 def average_tables(found: Averages, *, of: Collection[str] = EVERYTHING) -> dict[str, Table]:
-    """The tables of what was computed, by name; without rows those of what does not exist.
+    """The tables of what was computed, by name; a table has no rows where there is no result.
 
     Args:
         found: of :func:`bayescomb.output.analysis.averages`.
@@ -98,13 +98,13 @@ def information_table(found: InformationWeights) -> Table:
     keys = ("weight", "relative_importance", "intrinsic", "marginal")
     for estimate in found.combination.estimates:
         at = found.table.sel(estimate=estimate.name)
-        row: dict[str, Any] = {"estimate": estimate.name, "title": estimate.title, "error": number(float(at["error"]))}
+        row: dict[str, Any] = {"estimate": estimate.name, "title": estimate.title, "error": plain_value(float(at["error"]))}
         for name in names:
-            row |= {f"{key}[{name}]": number(float(at[key].sel(parameter=name))) for key in keys}
-        rows.append(row | {key: number(float(at[key])) for key in ("pull", "chi2")})
+            row |= {f"{key}[{name}]": plain_value(float(at[key].sel(parameter=name))) for key in keys}
+        rows.append(row | {key: plain_value(float(at[key])) for key in ("pull", "chi2")})
     correlations = {"estimate": "correlations", "title": "", **dict.fromkeys(("error", "pull", "chi2"))}
     for name in names:
-        share = number(float(found.correlation_weight.sel(parameter=name)))
+        share = plain_value(float(found.correlation_weight.sel(parameter=name)))
         correlations |= {f"{key}[{name}]": share if key == "intrinsic" else None for key in keys}
     rows.append(correlations)
     columns: list[Column] = [Column(title="estimate", show=_label, text=True)]
@@ -132,7 +132,7 @@ def information_table(found: InformationWeights) -> Table:
 
 
 def information_text(found: InformationWeights) -> str:
-    """What ``print`` shows of weights of information."""
+    """Text that ``print`` shows of information weights."""
     return information_table(found).text
 
 
@@ -168,8 +168,8 @@ def covariance_table(fit: ProfileResult) -> Table:
     covariance = fit.covariance.sel(parameter=names, parameter_b=names).to_numpy()
     rows: list[dict[str, Any]] = []
     for i, row in enumerate(correlation_table(names, covariance).rows):
-        covariances = {f"covariance[{other}]": number(float(covariance[i, j])) for j, other in enumerate(names)}
-        rows.append({"result": row["result"], "error": number(math.sqrt(covariance[i, i]))} | dict(row) | covariances)
+        covariances = {f"covariance[{other}]": plain_value(float(covariance[i, j])) for j, other in enumerate(names)}
+        rows.append({"result": row["result"], "error": plain_value(math.sqrt(covariance[i, i]))} | dict(row) | covariances)
     columns = [text_column("result", "result"), Column(title="error", show=_own_error)]
     columns += [number_column(name, f"correlation[{name}]", correlation_text) for name in names]
     title = "Correlation of the results; their covariance, in the products of the units, is in the files."
@@ -177,7 +177,7 @@ def covariance_table(fit: ProfileResult) -> Table:
 
 
 def source_table(found: Averages) -> Table:
-    """Covariance of the results by each source; on a page of few results their correlations, else the errors."""
+    """Covariance of the results by each source; people are shown errors, and correlations where results are few."""
     covariances = found.covariances
     assert covariances is not None  # asked for with "sources"
     results = [o.name for o in found.combination.headline]
@@ -188,7 +188,9 @@ def source_table(found: Averages) -> Table:
     for part in (str(p) for p in covariances["part"].to_numpy()):
         at = covariances.sel(part=part)
         row: dict[str, Any] = {"part": part, "title": titles.get(part, part)}
-        row |= {f"covariance[{a}][{b}]": number(float(at.sel(parameter=a, parameter_b=b))) for a in results for b in results}
+        row |= {
+            f"covariance[{a}][{b}]": plain_value(float(at.sel(parameter=a, parameter_b=b))) for a in results for b in results
+        }
         rows.append(row)
     units = {o.name: o.unit for o in found.combination.results}
     columns = [text_column("source", "title")]
@@ -225,7 +227,7 @@ def _correlation(a: str, b: str) -> Callable[[Row], str]:
 
 
 def scale_table(found: Sequence[ScaleFactors]) -> Table:
-    """Factors on the errors that the scatter of the inputs suggests; none is applied here.
+    """Scale factors on the errors, by the scatter of the inputs; none is applied here.
 
     Args:
         found: of :func:`bayescomb.scale_factors`.
@@ -259,7 +261,7 @@ def scale_table(found: Sequence[ScaleFactors]) -> Table:
     title = (
         "Factors on the errors that the scatter of the inputs suggests: the Birge ratio √(χ²/ndf); S of the Particle Data "
         "Group, without inputs whose error is above 3 √N times that of the average, 1 at least; the expansion of CODATA, "
-        "after which no input is further off than twice its error. They are applied only where that is asked for and said."
+        "after which no input is further off than twice its error. No error is multiplied by one without request."
     )
     return Table(name="scale_factors", title=title, rows=rows, columns=columns)
 

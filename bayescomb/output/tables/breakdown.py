@@ -15,14 +15,14 @@ from bayescomb.output.tables.table import Column, Row, Table
 
 __all__ = ["breakdown_table", "input_places"]
 
-# Decimals beyond which a number is no figure of a publication.
+# More decimals than this are not written in a publication.
 MOST: Final = 6
-# Keys of rows that are no sources.
+# Keys of rows that are not sources.
 VALUE, STATISTICS, SYSTEMATICS, TOTAL = "value", "statistics", "all systematics", "total"
 
 
 def input_places(numbers: Sequence[float], error: float) -> int:
-    """Decimals that figures of an input are written with; those of its error where they are no figures of a publication.
+    """Decimals with which an input is written; those that suit its error where it is not rounded as a publication is.
 
     Args:
         numbers: value and parts of the error.
@@ -68,7 +68,6 @@ def breakdown_table(found: Averages) -> Table:
     sums = [name for name in dict.fromkeys([*found.inputs.parts.sums, *found.impacts.sums]) if name != TOTAL]
     names = [STATISTICS] * (STATISTICS in sums) + [n for n in dict.fromkeys([*inputs, *outputs]) if n not in {*sums, TOTAL}]
     names += [name for name in sums if name != STATISTICS] + [TOTAL]
-    scale = 1.0
     rows: list[dict[str, Any]] = [{"row": VALUE, "title": VALUE}]
     rows += [{"row": name, "title": titles.get(name, name)} for name in names]
     places: dict[str, int] = {}
@@ -135,7 +134,7 @@ def _column(title: str, key: str, places: int) -> Column:
 
 
 def _parts(result: ImpactResult) -> dict[str, dict[str, float]]:
-    """Row -> estimate or result -> part; sources first, the sums after them."""
+    """Row -> estimate or result -> part of the error; first the sources, then the sums."""
     rows = {str(s): result.sources.sel(source=s) for s in result.sources["source"].to_numpy()}
     if bool((result.coupling != 0).any()):
         rows["between different sources"] = result.coupling

@@ -1,6 +1,6 @@
 """Tables of the uncertainty: impacts of every source and group, and where the variance comes from.
 
-A number that is to stand beside the impacts needs a field of :class:`bayescomb.fit.impacts.ImpactResult` and an entry of
+A further quantity beside the impacts needs a field of :class:`bayescomb.fit.impacts.ImpactResult` and an entry of
 :data:`QUANTITIES`; text, page, files, JSON and export follow.
 """
 
@@ -30,15 +30,15 @@ SUM_NAMES: Final = {"statistics": "stat", "all systematics": "syst"}
 
 @dataclass(frozen=True, kw_only=True)
 class ImpactQuantity:
-    """What is said of every source (or group, or sum) and result.
+    """A quantity that is stated for every source (or group, or sum) and result.
 
     Attributes:
         key: name in the files.
-        json: key of the JSON under which nuisances have it; empty for what stands under ``sources``, ``nuisances``,
-            ``groups`` and ``whole`` itself.
+        json: key of the JSON under which it stands; empty for the impacts, which stand under ``sources``, ``nuisances``,
+            ``groups`` and ``whole``.
         title: heading of a column of the page, to be filled in with a result; empty for what is in the files only.
         name, sentence: title and first sentence of an exported table, to be filled in with ``source`` or ``nuisance``.
-        values: kind of row -> numbers, shape (rows, results), both as in the result; empty where there is nothing to say.
+        values: kind of row -> numbers, shape (rows, results), both as in the result; empty without the quantity.
         show: text of a number, given the error of the result.
         in_unit: whether it has the unit of the result, else none.
     """
@@ -74,7 +74,7 @@ QUANTITIES: Final = (
 
 
 def impact_table(result: ImpactResult, parameters: Sequence[str] = ()) -> Table:
-    """Sources, groups and sums; of sources and groups the largest first, in units of the errors.
+    """Sources, groups and sums; sources and groups are sorted by size in units of the errors, the largest first.
 
     Args:
         result: of :func:`bayescomb.impacts`.
@@ -166,7 +166,7 @@ SMALL: Final = 1e-3
 SHARE_PLACES: Final = 3
 # Information, in Monte Carlo errors, above which the data constrain a coefficient.
 TOLD: Final = 3.0
-# Numbers of a coefficient that are of no single result.
+# Numbers of a coefficient that do not refer to a result.
 SCALARS: Final = ("prior_mean", "prior_sd", "posterior_mean", "posterior_sd", "information", "information_error")
 
 
@@ -187,7 +187,7 @@ def shares_table(
 
     Returns:
         Rows with ``parameter``, ``part``, ``kind`` (rows of the kind ``sum`` add up others), ``variance``, ``unit`` and
-        ``share`` in percent.
+        ``share``, a fraction, which the files state in percent.
     """
     rows: list[dict[str, Any]] = []
     shown: list[int] = []
@@ -209,7 +209,7 @@ def shares_table(
             for part, kind, own, fraction, large in entries:
                 shown += [len(rows)] if large else []
                 row = {"parameter": p, "part": part, "kind": kind, "variance": float(own)}
-                rows.append(row | {"unit": squared_unit(unit).replace("^2", "²"), "share": 100 * float(fraction)})
+                rows.append(row | {"unit": squared_unit(unit).replace("^2", "²"), "share": float(fraction)})
     alone = names[0] if len(names) == 1 else ""
     columns = [
         *([] if alone else [text_column("parameter", "parameter", only="page")]),
@@ -218,13 +218,13 @@ def shares_table(
         Column(title=f"part of Var({alone})", show=_share_label, only="terminal"),
         number_column("variance", "variance", significant, short=with_unit("variance", rows[0]["unit"] if rows else "")),
         text_column("unit", "unit", only="page"),
-        fixed_column("share [%]", "share", 2),
+        fixed_column("share [%]", "share", 2, scale=100),
     ]
     title = (
         "Shares of the posterior variance. Statistics, groups and theory divide E[Var(x | r)], coefficients Var(E[x | r]); "
         "the remainder is curvature of the prediction and Monte Carlo error. Coefficients below 0.1 % are in the files."
     )
-    return Table(name="variance_shares", title=title, rows=rows, columns=columns, on_page=shown)
+    return Table(name="variance_shares", title=title, rows=rows, columns=columns, on_page=shown, percent=("share",))
 
 
 def _part(row: Row, titles: Mapping[str, str]) -> str:
@@ -243,8 +243,8 @@ def relevance_table(relevance: xr.Dataset | None, units: Mapping[str, str]) -> T
         units: result -> its unit.
 
     Returns:
-        Rows with the names of the dataset; ``slope[parameter]`` in the unit of the parameter, ``share[parameter]`` in
-        percent of its variance.
+        Rows with the names of the dataset; ``slope[parameter]`` in the unit of the parameter, ``share[parameter]`` as
+        a fraction of its variance, which the files state in percent.
     """
     rows: list[dict[str, Any]] = []
     names: list[str] = []
@@ -257,7 +257,7 @@ def relevance_table(relevance: xr.Dataset | None, units: Mapping[str, str]) -> T
             for p in names:
                 slope = float(at["slope"].sel(parameter=p))
                 row |= {f"slope[{p}]": slope if np.isfinite(slope) else None}
-                row |= {f"share[{p}]": 100 * float(at["share"].sel(parameter=p))}
+                row |= {f"share[{p}]": float(at["share"].sel(parameter=p))}
             rows.append(row)
     columns = [
         text_column("coefficient", "title"),
@@ -269,13 +269,13 @@ def relevance_table(relevance: xr.Dataset | None, units: Mapping[str, str]) -> T
     for p in names:
         title = with_unit(f"d({p})/dr", small_unit(units.get(p, "")))
         columns.append(fixed_column(title, f"slope[{p}]", 1, sign=True, scale=1000))
-        columns.append(fixed_column(f"share of Var({p}) [%]", f"share[{p}]", SHARE_PLACES, sign=True, moves=True))
+        columns.append(fixed_column(f"share of Var({p}) [%]", f"share[{p}]", SHARE_PLACES, sign=True, scale=100, moves=True))
     title = "Which correlation matters: what the data say of each coefficient, and what it does to the result."
-    return Table(name="relevance", title=title, rows=rows, columns=columns)
+    return Table(name="relevance", title=title, rows=rows, columns=columns, percent=("share",))
 
 
 def _posterior(row: Row) -> str:
-    """On a page not the digits of a posterior that nothing tells from its prior."""
+    """Mean and sd of the posterior; "as the prior" where the data give no information on the coefficient."""
     known = row["information"] > TOLD * row["information_error"]
     return with_error(row["posterior_mean"], row["posterior_sd"]) if known else "as the prior"
 

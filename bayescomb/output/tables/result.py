@@ -1,4 +1,4 @@
-"""Tables of the result: profile and posterior, what each estimate weighs, and how well each agrees with the others."""
+"""Tables of the result: profile and posterior, weights of the estimates, compatibility of each input with the others."""
 
 from __future__ import annotations
 
@@ -34,7 +34,6 @@ from bayescomb.studies.comparison import Comparison
 
 if TYPE_CHECKING:
     from bayescomb.fit.compatibility import Compatibility
-    from bayescomb.fit.profile import ProfileResult
 
 __all__ = [
     "PARTS",
@@ -151,7 +150,7 @@ def _answers(name: str, comparison: Comparison | None, fit: ProfileResult | None
 
 
 def _digits(row: Row) -> float:
-    """What sets the digits: the error, or the interval where there is none, at a bound or of tails without moments."""
+    """Size that sets the digits: the error, or the interval where there is none, at a bound or without moments."""
     error = float(row["error"])
     if math.isfinite(error):
         return error
@@ -163,7 +162,7 @@ def _like_error(key: str) -> Callable[[Row], str]:
 
 
 def _parameter(row: Row) -> str:
-    """Once per result, where the lines below it are its other answers."""
+    """Name of the result, in the line of its profile only; the lines below are its other answers."""
     return with_unit(row["parameter"], row["unit"]) if row["answer"].startswith("profile") else ""
 
 
@@ -231,7 +230,7 @@ def cost_table(parameters: Sequence[Observable], comparison: Comparison | None) 
     return Table(name="coefficient_share", title=title, rows=rows, columns=columns)
 
 
-# Parts of an error -> their keys in tables and files; any other part is what total covariances do not divide.
+# Parts of an error -> their keys in tables and files; any other part comes from total covariances, which do not divide it.
 PARTS: Final = {"stat": "statistical_error", "syst": "systematic_error", "theory": "theory_error"}
 UNDIVIDED: Final = "undivided_error"
 
@@ -288,7 +287,8 @@ def correlation_table(names: Sequence[str], covariance: FloatArray) -> Table:
 
     Args:
         names: of n results.
-        covariance: shape (n, n); NaN for what has none, as it is at a bound.
+        covariance: shape (n, n); NaN for what has none, as it is at a bound. Without a variance above 0 a result has no
+            correlation either, not even with itself.
 
     Examples:
         >>> import numpy as np
@@ -298,6 +298,8 @@ def correlation_table(names: Sequence[str], covariance: FloatArray) -> Table:
     """
     with np.errstate(invalid="ignore"):
         correlation = correlation_of(covariance)
+    undefined = ~(np.diag(covariance) > 0)
+    correlation[undefined, :] = correlation[:, undefined] = np.nan
     rows: list[dict[str, Any]] = []
     for i, name in enumerate(names):
         known = {
@@ -357,7 +359,7 @@ def weights_table(
     of_data = {units.get(name, "") for e in fit.combination.estimates for name, factor in e.observables.items() if factor}
     for p in parameters:
         places = weight_places(row[f"weight[{p}]"] for row in rows)
-        # Of one unit all, a weight has none; else it is per unit of each estimate.
+        # Where all estimates have the unit of the result a weight has none; else it is per unit of each estimate.
         unit = "" if of_data <= {units.get(p, "")} else f"{units.get(p, '') or 1} per unit of the estimate"
         columns.append(fixed_column(with_unit(f"weight in {p}", unit), f"weight[{p}]", places, sign=True, short=p))
     columns += [] if pulls is None else [fixed_column("pull", "pull", PULL_PLACES, sign=True)]

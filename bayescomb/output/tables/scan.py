@@ -41,7 +41,7 @@ ONE_AT_A_TIME: Final = "Scan of the coefficients, one at a time or one group tha
 
 @dataclass(frozen=True, kw_only=True)
 class Move:
-    """What a scan moves most.
+    """The largest changes along the range of a scan.
 
     Attributes:
         row: the scan.
@@ -107,10 +107,15 @@ def scan_table(result: ScanResult, parameters: Sequence[Observable]) -> Table:
     return Table(name="scan", title=title, rows=rows, columns=columns, footnote="problem")
 
 
-def moves_table(result: ScanResult) -> Table:
-    """What each coefficient moves most, where a column per result would be dozens; the files have the shifts of all."""
+def moves_table(result: ScanResult, largest: Sequence[Move]) -> Table:
+    """What each coefficient moves most, where a column per result would be dozens; the files have the shifts of all.
+
+    Args:
+        result: of :func:`bayescomb.scan`.
+        largest: of :func:`largest_moves`.
+    """
     rows = scan_rows(result, [parameter.name for parameter in result.combination.headline])
-    moves = {move.row.name: move for move in largest_moves(result)}
+    moves = {move.row.name: move for move in largest}
     for row in rows:
         move = moves.get(row["coefficient"])
         for key in ("value", "error", "correlation"):
@@ -242,7 +247,7 @@ def largest_moves(result: ScanResult) -> list[Move]:
 
 
 def _largest(shifts: FloatArray, names: Sequence[str]) -> tuple[float, str]:
-    """The largest in size, and its name."""
+    """The shift of largest size, and its name; ``(0.0, "")`` if all are rounding."""
     if not shifts.size or np.abs(shifts).max() < STILL:
         return 0.0, ""
     index = int(np.abs(shifts).argmax())
@@ -250,7 +255,7 @@ def _largest(shifts: FloatArray, names: Sequence[str]) -> tuple[float, str]:
 
 
 def across_experiments(combination: Combination) -> list[tuple[str, str]]:
-    """Pairs of observables that no experiment measures both of; a measurement without an experiment stands for one."""
+    """Pairs of observables of which no experiment measures both; a measurement without an experiment counts as one."""
     owners: dict[str, set[str]] = {}
     for measurement in combination.measurements:
         for estimate in measurement.estimates:
@@ -262,7 +267,7 @@ def across_experiments(combination: Combination) -> list[tuple[str, str]]:
 
 
 def _scan_error(result: ScanResult, name: str) -> float:
-    """Error that sets the digits of the shifts: that of the first feasible point, as all are of one size."""
+    """Error that sets the digits of the shifts: that of the first feasible point, as errors hardly differ between points."""
     found = (point.errors for row in result.rows for point in (*row.points, *(row.ends or ())) if point.errors is not None)
     return next((float(errors.sel(parameter=name)) for errors in found), float("nan"))
 
@@ -290,7 +295,7 @@ class PublishedSize:
 
     @property
     def value_reach(self) -> float:
-        """Half of the interval that the text leaves open, about 0 for an upper limit and about the value else."""
+        """Half width of the interval that the text allows: about 0 for an upper limit, else about the value."""
         return self.value if self.limit else self.rounding
 
 
@@ -324,7 +329,7 @@ def published_size(text: str, unit: str) -> PublishedSize | None:
 
 
 def comment(ours: float | None, text: str, unit: str) -> str:
-    """What is to be said of our half shift beside the published size: nothing where it is within the rounding.
+    """How our half shift differs from the published size; empty where it agrees within the rounding.
 
     Args:
         ours: signed, in the unit of the result.
@@ -346,7 +351,7 @@ def comment(ours: float | None, text: str, unit: str) -> str:
     if excess <= (0.0 if quoted.limit else quoted.rounding) and (quoted.limit or -excess <= quoted.rounding):
         return ""
     size = abs(excess) / quoted.scale
-    # As many digits as tell it from the rounding.
+    # Enough digits to tell the excess from the rounding.
     shown = fixed(size, 1 if size >= 1.15 * quoted.rounding / quoted.scale else 2)
     quoted_as = (
         text.strip() if quoted.limit else text.strip().replace(" ", f" ± {fixed(quoted.rounding / quoted.scale, 1)} ", 1)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from bayescomb.base.files.writing import plain_value
 from bayescomb.base.rounding import chi2_text, correlation_text, counted, fixed, p_value_text, rounded_like, with_unit
 from bayescomb.fit.averaging.some_inputs import GroupResults, PartialResult, WithoutEach
 from bayescomb.output.tables.table import Column, Row, Table, fixed_column, number_column, text_column
@@ -16,7 +17,6 @@ __all__ = [
     "group_correlation_table",
     "group_table",
     "group_text",
-    "number",
     "value_cell",
     "without_table",
     "without_text",
@@ -36,8 +36,8 @@ def without_table(found: WithoutEach) -> Table:
         row = _partial_row(partial, found.by, results) | {"title": found.title(partial)}
         shift, error = found.shift(partial)
         for name in results:
-            row |= {f"shift[{name}]": number(float(shift.sel(parameter=name)))}
-            row |= {f"shift_error[{name}]": number(float(error.sel(parameter=name)))}
+            row |= {f"shift[{name}]": plain_value(float(shift.sel(parameter=name)))}
+            row |= {f"shift_error[{name}]": plain_value(float(error.sel(parameter=name)))}
         rows.append(row | {"chi2": partial.chi2, "ndf": partial.ndf, "p_value": partial.p_value, "problem": partial.problem})
     columns = [Column(title="without", show=lambda row: f"{row[found.by]}  {row['title']}".rstrip(), text=True)]
     for name in results:
@@ -70,7 +70,7 @@ def group_table(found: GroupResults) -> Table:
         for name in results:
             known = together is not None and name in together.values["parameter"].to_numpy()
             row |= {
-                f"together_{key}[{name}]": number(float(getattr(together, key).sel(parameter=name))) if known else None
+                f"together_{key}[{name}]": plain_value(float(getattr(together, key).sel(parameter=name))) if known else None
                 for key in ("values", "errors")
             }
         rows.append(row | {"chi2": alone.chi2, "ndf": alone.ndf, "p_value": alone.p_value, "problem": alone.problem})
@@ -91,19 +91,19 @@ def group_table(found: GroupResults) -> Table:
             f"{counted(found.ndf, 'degrees of freedom')}, p-value {p_value_text(found.p_value)}."
         )
     title = (
-        "Results of groups of inputs: alone, and together with observables of their own for each group, so that correlated "
-        f"sources of one tell about those of another.{agreement}"
+        "Results of groups of inputs: alone, and together with observables of their own for each group, so that sources "
+        f"of one group constrain correlated ones of another.{agreement}"
     )
     return Table(name="groups", title=title, rows=rows, columns=columns)
 
 
 def without_text(found: WithoutEach) -> str:
-    """What ``print`` shows of results without each input."""
+    """Text that ``print`` shows of results without each input."""
     return without_table(found).text
 
 
 def group_text(found: GroupResults) -> str:
-    """What ``print`` shows of results of groups."""
+    """Text that ``print`` shows of results of groups."""
     return group_table(found).text
 
 
@@ -146,7 +146,7 @@ def _shift(name: str) -> Callable[[Row], str]:
         shift, error, total = (row[f"{key}[{name}]"] for key in ("shift", "shift_error", "errors"))
         if shift is None or total is None:
             return fixed(None, 0)
-        # A shift is small against the error: a digit more.
+        # A shift is small against the error and needs one more digit.
         return f"{_rounded(shift, total / 10, sign=True)} ± {_rounded(error, total / 10)}" if error else fixed(shift, 0)
 
     return show
@@ -156,14 +156,9 @@ def _rounded(value: float | None, error: float | None, *, sign: bool = False) ->
     return fixed(None, 0) if value is None else rounded_like(value, math.nan if error is None else error, sign=sign)
 
 
-def number(value: float) -> float | None:
-    """A number, or ``None`` where there is none."""
-    return value if math.isfinite(value) else None
-
-
 def _partial_row(partial: PartialResult, key: str, results: Sequence[str]) -> dict[str, Any]:
     row: dict[str, Any] = {key: partial.name if partial.name != "all" else "(none)"}
     for name in results:
-        row |= {f"values[{name}]": number(float(partial.values.sel(parameter=name)))}
-        row |= {f"errors[{name}]": number(float(partial.errors.sel(parameter=name)))}
+        row |= {f"values[{name}]": plain_value(float(partial.values.sel(parameter=name)))}
+        row |= {f"errors[{name}]": plain_value(float(partial.errors.sel(parameter=name)))}
     return row

@@ -1,4 +1,4 @@
-r"""One table, whatever it is written as: rows in full precision for the files, and how each column reads to people.
+r"""A table: rows in full precision for the files, and columns that say what people are shown of them.
 
 Text for a terminal, HTML (of the report), LaTeX, CSV and JSON are renderings of the same rows and columns.
 """
@@ -57,7 +57,7 @@ SPECIAL: Final = {
     "…": r"\dots{}", "\u00a0": "~",
 }  # fmt: skip
 SYMBOL: Final = re.compile(r"(?<![A-Za-z0-9_])([A-Za-z])_([A-Za-z0-9]+)(?![A-Za-z0-9_])")
-# Rows of a table that the full page shows; of longer ones it shows what the compact page does.
+# Most rows that the full page shows of a table; it shows a longer table as the compact page does.
 WHOLE: Final = 120
 # Pattern of a cell that is empty or zero.
 ZERO: Final = re.compile(r"[+\u2212-]?0(\.0*)?|\u2013?")
@@ -71,7 +71,7 @@ class Column:
     Attributes:
         title: its heading, with the unit.
         show: text of a row's cell.
-        text: whether it holds words, which stand to the left on a page.
+        text: whether it holds words, which a page aligns to the left.
         only: where it is shown; everywhere by default.
         short: heading in a terminal, where columns are narrow; the title by default.
         moves: whether it is the size of an effect; a page leaves out rows whose sizes are all zero, and counts them.
@@ -96,7 +96,8 @@ class Table:
         columns: what people are shown.
         on_page: positions of the rows that people are shown; all by default.
         fields: keys of the files; those of the first row by default.
-        footnote: key of a text of each row that a page says once, below the table, with a mark in the rows it belongs to.
+        footnote: key of a note of each row; a page prints each different note once, below the table, and marks its rows.
+        percent: keys (``key`` of cells ``key[result]``) of fractions that the files of the table state in percent.
     """
 
     name: str
@@ -106,11 +107,21 @@ class Table:
     on_page: Sequence[int] | None = None
     fields: Sequence[str] = field(default=())
     footnote: str = ""
+    percent: Sequence[str] = ()
 
     @property
     def keys(self) -> tuple[str, ...]:
         """Keys of the files."""
         return tuple(self.fields) or (tuple(self.rows[0]) if self.rows else ())
+
+    @property
+    def file_rows(self) -> list[dict[str, Any]]:
+        """Rows as the files of the table have them: full precision, fractions in percent where the table says so."""
+        factors = {key: 100.0 if key.partition("[")[0] in self.percent else None for key in self.keys}
+        return [
+            {key: plain_value(row.get(key) if factor is None else factor * row[key]) for key, factor in factors.items()}
+            for row in self.rows
+        ]
 
     @property
     def page_columns(self) -> list[Column]:
@@ -148,7 +159,7 @@ class Table:
 
     @property
     def terminal(self) -> list[list[str]]:
-        """Heading and rows for a terminal, with ASCII signs but in the words of users."""
+        """Heading and rows for a terminal: headings and numbers in ASCII, words as users wrote them."""
         columns = [column for column in self.columns if column.only != "page"]
         shown = range(len(self.rows)) if self.on_page is None else self.on_page
         rows = [
@@ -213,7 +224,7 @@ def number_column(
     Args:
         title: heading with the unit.
         key: of the row.
-        form: text of the number; it is given ``None`` where there is none.
+        form: gives the text of the number, and of ``None`` where there is no number.
         scale: factor on the number, e.g. 1000 to show MeV instead of GeV.
         only: where it is shown.
         short: heading in a terminal.
@@ -238,7 +249,7 @@ def fixed_column(
     short: str = "",
     moves: bool = False,
 ) -> Column:
-    """A :func:`number_column` with so many decimals; ``sign`` writes the plus of positive numbers too."""
+    """A :func:`number_column` with a fixed number of decimals; ``sign`` writes the plus of positive numbers."""
     form = functools.partial(fixed, places=places, sign=sign)
     return number_column(title, key, form, scale=scale, only=only, short=short, moves=moves)
 
@@ -249,10 +260,10 @@ def write_table(table: Table, folder: Path, combination: Combination) -> None:
     Args:
         table: what to write.
         folder: an existing folder.
-        combination: what the figures belong to; named in comment lines that start with ``#``.
+        combination: what the figures belong to; its settings stand in lines that start with ``#``.
     """
     units = {o.name: o.unit for o in combination.results}
-    rows = [{key: plain_value(row.get(key)) for key in table.keys} for row in table.rows]
+    rows = table.file_rows
     document = {
         "name": table.name,
         "title": table.title,
@@ -344,7 +355,9 @@ def tabular(table: Table, *, long: bool = False) -> list[str]:
     shown = table.page()
     for cells, mark in zip(shown.cells, shown.marks, strict=True):
         texts = [latex_text(cell) for cell in cells]
-        texts[0] = f"{{}}{texts[0]}" if texts[0].startswith("[") else texts[0]  # else an argument of the line break before
+        texts[0] = (
+            f"{{}}{texts[0]}" if texts[0].startswith("[") else texts[0]
+        )  # else LaTeX takes it for an argument of the \\ before
         texts[0] += f"$^{{{mark}}}$" if mark else ""
         body.append(" & ".join(texts) + r" \\")
     body.append(r"\hline")

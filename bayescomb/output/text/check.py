@@ -1,4 +1,4 @@
-"""What was given and what is assumed where nothing was said, as text; and what ``bayescomb check`` finds."""
+"""As text: the inputs as read, the assumptions that a model leaves unsaid, and the findings of ``bayescomb check``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bayescomb.base.rounding import (
 )
 from bayescomb.inputs.combination import Combination
 from bayescomb.inputs.measurements import CovarianceKind, Measurement
-from bayescomb.likelihood.check import WIDE_RESPONSE, CheckResult
+from bayescomb.likelihood.check import WIDE_RESPONSE
 from bayescomb.output.statements import header
 from bayescomb.output.text.fit import number_text
 from bayescomb.output.text_layout import feasibility_lines, table
@@ -66,16 +66,14 @@ def check_text(result: CheckResult) -> str:
 
 
 def _look_alike_lines(result: CheckResult) -> list[str]:
-    """Names that may mean one nuisance, a line for each of the first input that has them."""
+    """Names that may mean one nuisance, a line for each name of the first input."""
     if not result.look_alikes:
         return []
     groups: dict[tuple[str, tuple[str, str]], list[str]] = {}
     for pair in result.look_alikes:
         groups.setdefault((pair.first, pair.measurements), []).append(f"{pair.second} ({pair.why})")
     count = counted(len(result.look_alikes), "pairs")
-    lines = [
-        f"{count} of nuisances of different inputs look alike and nothing is stated of them; relate those that are one:"
-    ]
+    lines = [f"{count} of nuisances of different inputs look alike without a stated correlation; relate those that are one:"]
     for (first, (own, other)), partners in list(groups.items())[:FEW_ALIKE]:
         more = f" and {len(partners) - FEW_ALIKE} more" if len(partners) > FEW_ALIKE else ""
         lines.append(f"  {first} of {own}: {', '.join(partners[:FEW_ALIKE])}{more} of {other}")
@@ -173,7 +171,7 @@ def _observables(combination: Combination) -> str:
 
 
 def _statistics(measurements: Sequence[Measurement]) -> str:
-    """How the estimates of a measurement are correlated where no nuisance says it."""
+    """How the statistical errors of the estimates of a measurement are correlated."""
     kinds: dict[str, list[str]] = {}
     for m in measurements:
         kinds.setdefault(_statistics_of(m), []).append(m.name)
@@ -197,7 +195,7 @@ def _statistics_of(measurement: Measurement) -> str:
 
 
 def _shifts(combination: Combination) -> Iterator[str]:
-    """Priors of the nuisances, form of the responses, and what is taken for -1 sigma."""
+    """Priors of the nuisances, form of the responses, and the shift at -1 sigma."""
     nuisances = combination.nuisances
     if not nuisances:
         return
@@ -237,7 +235,7 @@ def _coefficients(combination: Combination) -> str:
 
 
 def _extraction(combination: Combination) -> Iterator[str]:
-    """Priors of masses and scales, treatment of the PDF; or that nothing is extracted though it could be."""
+    """Priors of masses and scales, treatment of the PDF; without an extraction in force, names of those defined."""
     extraction = combination.extraction_in_force
     if extraction is None:
         if combination.extractions:

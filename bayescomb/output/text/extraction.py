@@ -109,7 +109,7 @@ def _quality_text(study: TheoryStudy) -> str:
 
 
 def divided_text(divided: Divided, combination: Combination) -> list[str]:
-    """Blocks of text of where the variance comes from, none where nothing is known of it."""
+    """Where the variance comes from, in blocks of text; none where it is not known."""
     units = {o.name: o.unit for o in combination.results}
     blocks = [] if divided.shares is None else [shares_text(divided.shares, units)]
     return blocks if divided.relevance is None else [*blocks, relevance_text(divided.relevance, units)]
@@ -167,7 +167,7 @@ def sets_text(comparison: SetComparison) -> str:
 
 
 def _pair(value: float, spread: float, noise: float = 0.0) -> str:
-    """A result, that of a posterior with the Monte Carlo error of its mean."""
+    """A value with its error, and the Monte Carlo error of a posterior mean."""
     if np.isnan(value):
         return "-"
     return plain(with_error(value, spread) + (f" (MC {significant(noise, 2)})" if noise > 0 else ""))

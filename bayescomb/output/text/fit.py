@@ -67,7 +67,9 @@ def chi2_number(value: float | None) -> str:
 def profile_text(fit: ProfileResult) -> str:
     """Values, goodness of fit and weights."""
     from bayescomb.fit.impacts import PARTS_CLAUSE
+    from bayescomb.output.analysis import beyond_tables
 
+    beyond = beyond_tables(fit)
     lines = [header(fit.combination)]
     spectators = {o.name for o in fit.combination.observables if o.spectator}
     names = in_order(fit)
@@ -82,7 +84,7 @@ def profile_text(fit: ProfileResult) -> str:
         result = f"{name} = {with_error(value, error)}{asymmetric}{f' {unit}' if unit else ''} ({shown})"
         lines.append(plain(result) + (", in no observable" if name in spectators else ""))
     lines += scale_lines(fit)
-    if fit.combination.chi2 == "pearson":
+    if fit.combination.pearson:
         lines.append("Pearson's weights follow the prediction; their determinant is left out here, a posterior includes it")
     p_value = "p-value undefined" + ("" if fit.ndf else ": no degree of freedom")
     if fit.p_value is not None:
@@ -97,7 +99,7 @@ def profile_text(fit: ProfileResult) -> str:
         )
     if fit.sizes is not None:
         lines += _size_lines(fit.sizes, fit.errors)
-    lines += [*bound_notes(fit), *beyond_notes(fit)]
+    lines += [*bound_notes(fit), *beyond_notes(beyond)]
     if fit.on_kink:
         lines.append(
             "on the kink of an asymmetric response, whose errors are those of the mean of both slopes: "
@@ -133,7 +135,7 @@ def correlation_lines(names: Sequence[str], covariance: FloatArray) -> list[str]
 
 
 def scale_lines(fit: ProfileResult) -> list[str]:
-    """That errors are scaled, by which rule and how much."""
+    """Rule and factors by which errors are scaled; empty if they are not."""
     if fit.scale is None:
         return []
     by = {"pdg": "PDG's scale factor S", "birge": "the Birge ratio", "codata": "the expansion factor of CODATA"}[
@@ -144,7 +146,7 @@ def scale_lines(fit: ProfileResult) -> list[str]:
 
 
 def reading_lines(found: RelativeReading | None, combination: Combination) -> list[str]:
-    """What relative errors make of few results, in words; of many in the table of ``bayescomb table``."""
+    """The first few results by each reading of relative errors; ``bayescomb table`` has all of them."""
     if found is None:
         return []
     units = {o.name: o.unit for o in combination.observables}
@@ -188,14 +190,14 @@ def other_minima_lines(fit: ProfileResult) -> list[str]:
 
 
 def weights_sentence(combination: Combination) -> str:
-    """What the weights are."""
+    """Heading of the weights."""
     if combination.quadratic:
         return "weights:"
     return "weights of the model linearised at the minimum, sizes of relative errors at the fitted values:"
 
 
 def _size_lines(found: SizeResult, errors: xr.DataArray) -> list[str]:
-    """Fitted sizes, and what the corrections for them say."""
+    """Fitted sizes, and the intervals and chi2 with Bartlett's correction for them."""
     lines = [
         f"size of {name}: quoted to {significant(100 * relative)} %, fitted {plain(with_error(size, error))} of the quoted"
         for name, relative, size, error in zip(
@@ -211,7 +213,7 @@ def _size_lines(found: SizeResult, errors: xr.DataArray) -> list[str]:
 
 
 def compatibility_text(rows: Sequence[Compatibility]) -> str:
-    """Each input against the rest."""
+    """Compatibility of each input with the rest."""
     if not rows:
         return ""
     if all(row.ndf == 0 and not row.problem for row in rows):
@@ -263,7 +265,7 @@ def scan_text(result: ScanResult) -> str:
 
 
 def _cuts(result: ScanResult) -> list[str]:
-    """What the stars mean, each block once."""
+    """Legend of the stars: the ranges that are cut, by block."""
     found: dict[tuple[str, ...], list[ScanRow]] = {}
     for row in result.rows:
         if row.cut:
@@ -285,13 +287,13 @@ def _cuts(result: ScanResult) -> list[str]:
 
 
 def _many(result: ScanResult) -> list[str]:
-    """What moved, the largest first."""
+    """Table of the largest changes, for many results."""
     moves = largest_moves(result)
     moved = [move for move in moves if move.size > STILL]
     lines = []
     if moved:
         position = {row.name: i for i, row in enumerate(result.rows)}
-        table = dataclasses.replace(moves_table(result), on_page=[position[move.row.name] for move in moved[:TOP]])
+        table = dataclasses.replace(moves_table(result, moves), on_page=[position[move.row.name] for move in moved[:TOP]])
         lines += [
             "largest half shift of a value in units of its error, of an error in percent, and of a correlation "
             + ("between results of different experiments" if across_experiments(result.combination) else "of results"),
@@ -311,7 +313,7 @@ def _many(result: ScanResult) -> list[str]:
 
 
 def _points_table(combination: Combination, row: ScanRow) -> str:
-    """The points of one scan, where its two ends do not say all."""
+    """The points of one scan, of a group of coefficients or partly infeasible."""
     names = [o.name for o in combination.headline]
     cells = [[*row.points[0].coefficients, "chi2", *names]]
     for point in row.points:

@@ -46,7 +46,7 @@ def posterior_text(sampled: Sampled) -> str:
         f"seed {run.seed}, {run.settings['chains']} x {counted(int(run.settings['draws']), 'draws')}{interrupted}"
     )
     lines += draws_beyond_notes(sampled)
-    if combination.chi2 == "pearson":
+    if combination.pearson:
         lines.append("the density includes the determinant of Pearson's weights, which the profile leaves out")
     lines.append(f"compiled in {seconds_text(run.compile_seconds)}, sampled in {seconds_text(run.sampling_seconds)}")
     for repair in run.repairs:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import assert_never
 
 import numpy as np
 from scipy.special import ndtri
@@ -390,11 +391,14 @@ def theta_kinds(theory: Theory) -> FloatArray:
     """Rows of :func:`.coordinates.theta_point`."""
     scales, masses = theory.extraction.scales, len(theory.masses)
     rows = [(BOXED, theory.low[h], theory.high[h], 0.0) for h in range(masses)]
-    if scales.prior == "uniform":
-        rows += [(BOXED, theory.low[h], theory.high[h], 0.0) for h in range(masses, len(theory.parameters))]
-    else:
-        kind = CORRELATED if scales.treatment == "correlated" else NORMAL
-        rows += [(kind, 0.0, 0.0, scales.width) for _ in theory.scales]
+    match scales.prior:
+        case "uniform":
+            rows += [(BOXED, theory.low[h], theory.high[h], 0.0) for h in range(masses, len(theory.parameters))]
+        case "normal":
+            kind = CORRELATED if scales.treatment == "correlated" else NORMAL
+            rows += [(kind, 0.0, 0.0, scales.width) for _ in theory.scales]
+        case _:
+            assert_never(scales.prior)
     if scales.treatment == "correlated":
         rows.append((BOXED, scales.low, scales.high, 0.0))
     return np.array(rows, dtype=float)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 import pymc as pm
@@ -117,10 +117,13 @@ def build_model(
         # Sampled with the coefficients, whose posterior takes in the probability that the observables are above 0.
         priors = stated if proper_priors else {}
         parameters = pt.stack([variable.build(priors.get(variable.name)) for variable in flat_variables(plan)])
-        if engine == "full":
-            pm.Potential("data", _explicit_density(plan, _explicit_nuisances(model, plan, rho, scales), parameters))
-        else:
-            observe(model, plan, weights, parameters)
+        match engine:
+            case "full":
+                pm.Potential("data", _explicit_density(plan, _explicit_nuisances(model, plan, rho, scales), parameters))
+            case "marginal":
+                observe(model, plan, weights, parameters)
+            case _:
+                assert_never(engine)
     return model
 
 
@@ -155,12 +158,17 @@ def _extraction_model(plan: SamplingPlan, theory: Theory, engine: Engine) -> pm.
         rho = coefficient_variable(plan) if len(plan.sampled) else pt.zeros(0)
         weights, scales = pattern_weights(model, plan, rho)
         theta, levels = theta_variables(theory, start), level_variables(start)
-        if engine == "marginal":
-            density = extraction_log_density(
-                weights, theta, levels, theory=theory, model=plan.reduced, base=plan.base, patterns=plan.patterns
-            )
-            pm.Potential("data", density)
-            return model
+        match engine:
+            case "marginal":
+                density = extraction_log_density(
+                    weights, theta, levels, theory=theory, model=plan.reduced, base=plan.base, patterns=plan.patterns
+                )
+                pm.Potential("data", density)
+                return model
+            case "full":
+                pass
+            case _:
+                assert_never(engine)
         nuisance = _explicit_nuisances(model, plan, rho, scales)
         shifts = pm.Normal("theory_pull", dims="theory_nuisance") if theory.nuisances else pt.zeros(0)
         cut = len(theory.free_names)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 import pymc as pm
@@ -81,10 +81,14 @@ def theta_variables(theory: Theory, start: ExtractionStart) -> Any:
         parts = [pt.sum(inner * white[part], axis=1) for part in (slice(half), slice(half, None))]
         stacked = scales.width * pt.concatenate(parts)
         values += [pm.Deterministic(variable_name(name), stacked[i]) for i, name in enumerate(theory.scales)]
-    elif scales.prior == "normal":
-        values += [begun(pm.Normal, n, 0.0, scales.width, start=v) for n, v in zip(names, initial, strict=True)]
-    else:
-        values += [UniformFrom(n, -scales.width, scales.width, v) for n, v in zip(names, initial, strict=True)]
+        return pt.stack(values)
+    match scales.prior:
+        case "normal":
+            values += [begun(pm.Normal, n, 0.0, scales.width, start=v) for n, v in zip(names, initial, strict=True)]
+        case "uniform":
+            values += [UniformFrom(n, -scales.width, scales.width, v) for n, v in zip(names, initial, strict=True)]
+        case _:
+            assert_never(scales.prior)
     return pt.stack(values)
 
 

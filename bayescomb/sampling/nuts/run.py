@@ -14,7 +14,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 import numpy as np
 import nutpie
@@ -25,6 +25,7 @@ from nutpie.compiled_pyfunc import from_pyfunc
 from bayescomb.base.arrays import FloatArray
 from bayescomb.base.checks import check_choice
 from bayescomb.base.choices import BACKENDS, Backend
+from bayescomb.base.errors import OptionError
 from bayescomb.base.numerics import available_cores, single_threaded
 from bayescomb.base.progress import chain_bars
 from bayescomb.sampling.fused.model import FusedModel
@@ -106,7 +107,7 @@ def compile_model(
         steps: number of kept and tuning steps of all chains that the prediction is made for.
 
     Raises:
-        OptionError: the backend is unknown.
+        OptionError: the backend is unknown, or is ``fused`` for a ``pm.Model``.
     """
     if isinstance(model, FusedModel):
         return _compile_fused(model, starts)
@@ -118,10 +119,18 @@ def compile_model(
     names = [v.name for v in [*model.free_RVs, *model.deterministics]]
     dims = {name: tuple(model.named_vars_to_dims.get(name, ())) for name in names}
     coords = {name: list(values) for name, values in model.coords.items() if values is not None}
-    if backend == "numba":
-        return CompiledModel(
-            sampler=nutpie.compile_pymc_model(model), backend=backend, constrain=None, dims=dims, coords=coords
-        )
+    match backend:
+        case "numba":
+            return CompiledModel(
+                sampler=nutpie.compile_pymc_model(model), backend=backend, constrain=None, dims=dims, coords=coords
+            )
+        case "fused":
+            msg = "backend 'fused' has no density of a pm.Model; use the backend 'auto'"
+            raise OptionError(msg)
+        case "vm" | "auto":
+            pass
+        case _:
+            assert_never(backend)
     # The matrices that PyTensor itself multiplies are a few rows in size: it need not look, and warn, for a BLAS library.
     # The machine's own loop in C ("cvm") saves a quarter of a gradient, and needs the compiler.
     linker = "cvm" if pytensor.config.cxx else "vm"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, assert_never
 
 import numpy as np
 import xarray as xr
@@ -279,10 +279,13 @@ def exact_priors(combination: Combination) -> dict[str, Any]:
     family = correlation_family(combination)
     coefficients = family.coefficients
     varied = family.varied
-    if combination.treatment == "covariance":
-        whole = varied if wholly_feasible(total_family(combination, family, varied=varied), strict=True) else varied[:0]
-    else:
-        blocks = [block for block in family.blocks if np.isin(block.coefficients, varied).any()]
-        feasible = [b.coefficients for b in blocks if wholly_feasible(block_family(family, b, varied=varied))]
-        whole = np.intersect1d(varied, np.concatenate([varied[:0], *feasible]))
+    match combination.treatment:
+        case "covariance":
+            whole = varied if wholly_feasible(total_family(combination, family, varied=varied), strict=True) else varied[:0]
+        case "nuisance":
+            blocks = [block for block in family.blocks if np.isin(block.coefficients, varied).any()]
+            feasible = [b.coefficients for b in blocks if wholly_feasible(block_family(family, b, varied=varied))]
+            whole = np.intersect1d(varied, np.concatenate([varied[:0], *feasible]))
+        case _:
+            assert_never(combination.treatment)
     return {coefficients[i].name: coefficients[i].distribution for i in whole}

@@ -126,11 +126,11 @@ class ResponseToys(SeparateDataSets):
         """A measurement of a prediction, shape (n,)."""
         covariance = np.asarray(measurement.statistical_covariance)
         published = np.array([e.value for e in measurement.estimates])
-        pearson = self.combination.chi2 == "pearson"
+        pearson = self.combination.pearson
         noise = matrix_root(covariance) @ rng.standard_normal(len(covariance))
         values = predicted + (np.sqrt(np.abs(predicted / published)) * noise if pearson else noise)
         ratio = values / np.where(published == 0, 1.0, published)
-        in_per_cent = np.array([n.response != "absolute" for n in measurement.nuisances], dtype=bool)
+        in_per_cent = np.array([n.multiplicative for n in measurement.nuisances], dtype=bool)
         factor = np.where(in_per_cent, ratio[:, None], 1.0)
         down = measurement.down_responses
         grown = np.sqrt(np.abs(ratio))

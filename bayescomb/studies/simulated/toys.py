@@ -18,7 +18,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 import xarray as xr
@@ -156,15 +156,18 @@ class Toys(DataSets):
         if not count:
             return theta, {}
         drawn: dict[str, float] = {}
-        if scales.prior == "uniform":
-            logarithms = rng.uniform(-scales.width, scales.width, count)
-        else:
-            coefficient = scales.nominal
-            if scales.treatment == "correlated" and self.sampled_coefficients:
-                coefficient = rng.uniform(scales.low, scales.high)
-                drawn = {SCALE_COEFFICIENT: coefficient}
-            root = matrix_root(scale_correlation(theory.extraction, coefficient))
-            logarithms = scales.width * (root @ rng.standard_normal(count))
+        match scales.prior:
+            case "uniform":
+                logarithms = rng.uniform(-scales.width, scales.width, count)
+            case "normal":
+                coefficient = scales.nominal
+                if scales.treatment == "correlated" and self.sampled_coefficients:
+                    coefficient = rng.uniform(scales.low, scales.high)
+                    drawn = {SCALE_COEFFICIENT: coefficient}
+                root = matrix_root(scale_correlation(theory.extraction, coefficient))
+                logarithms = scales.width * (root @ rng.standard_normal(count))
+            case _:
+                assert_never(scales.prior)
         return np.concatenate([theta[: len(theory.masses)], logarithms]), drawn
 
     @cached_property

@@ -166,7 +166,7 @@ def test_a_curve_that_rises_and_falls_has_a_minimum_on_each_side():
 
 
 def test_ranges_that_do_not_do_are_refused():
-    with refused(FormulaError, "curve 'table 8' ends, and the range of m_t + alpha_s is not that of one parameter"):
+    with refused(FormulaError, "curve 'table 8' ends, and its argument m_t + alpha_s is not linear in one parameter"):
         cross_sections(formulas={"sigma_8": "`table 8`(m_t + alpha_s)", "sigma_13": "`table 13`(m_t)"},
                        curves=tuple(dataclasses.replace(c, argument_unit="") for c in curves()))  # fmt: skip
     far = bc.Curve(name="table 13", x=(180.0, 181.0, 182.0, 183.0), y=(4.0, 3.0, 2.0, 1.0))

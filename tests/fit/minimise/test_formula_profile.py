@@ -295,7 +295,7 @@ def test_a_python_function_of_parameters_is_the_same_as_formulas():
     assert t == pytest.approx(other.values[0], rel=1e-5)  # mixed determines a alone
     for wrong, said in (
         (lambda t, a: {"tau": t if t > 1 else a}, "a branch on a parameter"),
-        (lambda t, a: {"tau": np.floor(t) + a}, "numpy's floor leaves no trace"),
+        (lambda t, a: {"tau": np.floor(t) + a}, "numpy's floor found"),
         (lambda t, a: {"tau": [t, a]}, "numbers and parameters are allowed"),
         (lambda t, a: [t, a], "returns"),
     ):

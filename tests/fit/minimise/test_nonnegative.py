@@ -236,7 +236,7 @@ def test_command_line_takes_all_or_some(tmp_path, capsys):
         assert (f"nonnegative: {names} x = " in said) if names else ("nonnegative" not in said)
     with pytest.raises(SystemExit):
         main(["profile", "--nonnegative", path])
-    assert "--nonnegative without a name stands behind MODEL" in capsys.readouterr().err
+    assert "put --nonnegative without a name after MODEL" in capsys.readouterr().err
 
 
 def test_curved_responses_within_bounds_against_a_minimiser_of_the_explicit_chi2():

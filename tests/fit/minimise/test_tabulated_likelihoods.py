@@ -27,6 +27,7 @@ from bayescomb.fit.fitter import Fitter
 from bayescomb.inputs.serialise import combination_from_json, combination_to_json
 from bayescomb.likelihood.nonlinear.model import nonlinear_model, nonlinear_parts
 from bayescomb.likelihood.nonlinear.objective import objective
+from bayescomb.output.analysis import beyond_tables
 from bayescomb.output.statements import beyond_notes, header
 from bayescomb.output.text.fit import profile_text
 
@@ -152,11 +153,12 @@ def test_it_survives_blinding_and_json():
 def test_outputs_say_that_it_is_a_table_and_where_the_fit_leaves_it():
     inside = counted_and_measured().combination
     assert "likelihood of counts as a table" in header(inside)
-    assert beyond_notes(bc.profile(inside)) == []
+    assert beyond_notes(beyond_tables(bc.profile(inside))) == []
     beyond = combined(tabulated("counts", counting_table()), measured("m", 40.0, 0.5))
-    (note,) = beyond_notes(bc.profile(beyond))
+    (note,) = beyond_notes(beyond_tables(bc.profile(beyond)))
     assert "the fit lies beyond the likelihood table of counts" in note
-    (short,) = beyond_notes(bc.profile(combined(tabulated("counts", counting_table(last=26)), measured("m", 6.0, 2.0))))
+    short_table = combined(tabulated("counts", counting_table(last=26)), measured("m", 6.0, 2.0))
+    (short,) = beyond_notes(beyond_tables(bc.profile(short_table)))
     assert "interval of one error reaches beyond" in short
 
 

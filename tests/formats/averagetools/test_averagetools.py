@@ -145,8 +145,15 @@ def test_it_is_written_as_a_model(table, tmp_path):
 
 
 def test_multiplicative_errors_are_read_as_its_linear_average_does(table):
-    with pytest.warns(InputWarning, match="'r' says that the fit"):
+    with pytest.warns(InputWarning, match="'r' is multiplicative in the fit"):
         read_averagetools(table("[Data]\nnames = A B\nvalues = 10 12\nstat = 1 1 u\nlumi = 1 2 fr\n"))
+
+
+def test_a_value_of_zero_has_no_relative_error(table):
+    """`gpr`: r = min(1 / 10, 2 / 12) from the other values; r^2 x_i x_j is 0 where a value is."""
+    read = read_averagetools(table("[Data]\nnames = A B C\nvalues = 10 12 0\nstat = 1 1 1 u\njes = 1 2 3 gpr\n"))
+    expected = np.array([[1, 0.01 * 10 * 12, 0], [1.2, 4, 0], [0, 0, 9]]) / np.outer([1, 2, 3], [1, 2, 3])
+    np.testing.assert_allclose(read.blocks[0].correlation, expected, rtol=1e-14)
 
 
 HEAD = "[Data]\nnames = A B\nvalues = 10 12\nstat = 1 1 u\n"
@@ -168,6 +175,7 @@ HEAD = "[Data]\nnames = A B\nvalues = 10 12\nstat = 1 1 u\n"
         (HEAD + "jes = 1 2 m\n[Covariances]\njes = u f p u\n", InvalidMatrixError, (":7", "not symmetric")),
         (HEAD + "jes = 1 2 m\n[Covariances]\njes = u k k u\n", UnknownNameError, (":7", "'k'")),
         (HEAD + "jes = 1 0 gp\n", InvalidMatrixError, (":5", "'gp'", "'p'")),
+        (HEAD.replace("10 12", "0 0") + "jes = 1 2 gpr\n", InvalidMatrixError, (":5", "all values are 0", "'gp'")),
         (HEAD + "01jes = 1 2 u\n02jes = 1 2 u\n", DuplicateNameError, (":6", "'jes'", ":5")),
         (HEAD + "stat = 1 2 u\n", DuplicateNameError, (":5", "'stat' stands twice")),
         (HEAD.replace("stat", "syst"), FileFormatError, ("holds 'stat'",)),

@@ -200,7 +200,7 @@ def test_what_is_surely_meant_is_read_with_a_warning(tmp_path, new, said):
     [
         ("scale = l_scale + r_scale\n", "scale = l_scale + nobody\n", UnknownNameError, ["base.txt:24", "'nobody'"]),
         ("scale = l_scale + r_scale\n", "scale = l_mass\n", UnknownNameError, ["base.txt:24", "'l_mass'"]),
-        ("statistics = stat", "statistics = stat + r_scale", OptionError, ["base.txt:25", "'stat'", "a group alone"]),
+        ("statistics = stat", "statistics = stat + r_scale", OptionError, ["base.txt:25", "'stat'", "a group of its own"]),
         ("statistics = stat", "scale = stat", DuplicateNameError, ["base.txt:25", "'scale'", "base.txt:24"]),
         ("statistics = stat", "= stat", FileFormatError, ["base.txt:25"]),
         ("statistics = stat", "l_scale", FileFormatError, ["base.txt:25", "'l_scale'"]),
@@ -268,6 +268,6 @@ def test_command_line_says_a_few_warnings_of_a_kind_and_all_on_request(tmp_path,
     assert main(["convert", path, str(tmp_path / "a")]) == 0
     err = capsys.readouterr().err
     assert err.count("is no entry and not read") == 3
-    assert "5 warnings more of these kinds; --verbose says all" in err
+    assert "5 more warnings of these kinds; --verbose prints all" in err
     assert main(["--verbose", "convert", path, str(tmp_path / "b")]) == 0
     assert capsys.readouterr().err.count("is no entry and not read") == 8

@@ -94,7 +94,7 @@ def test_wrong_markers_are_refused(tmp_path, name, old, new, at, said):
 
 def test_second_block_of_a_name_is_refused(tmp_path):
     files = Files(tmp_path, right=FILES["right.txt"] + "[systematics]\n[end systematics]\n")
-    files.refused(DuplicateNameError, "right.txt:28", files.at("right.txt", "[systematics]"), "make them one")
+    files.refused(DuplicateNameError, "right.txt:28", files.at("right.txt", "[systematics]"), "merge them")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import bayescomb as bc
+from bayescomb.base.choices import MASS_SCHEMES
 from bayescomb.cli.main import main
 from bayescomb.formats.declared import TABLES, Kind
 from bayescomb.formats.declared.reference import heading, json_schema, reference_page, reference_text
@@ -73,6 +74,10 @@ def test_shipped_models_fit_the_schema(name):
     jsonschema.Draft7Validator(json_schema()).validate(document)
     document["treatmnt"] = "nuisance"
     assert not jsonschema.Draft7Validator(json_schema()).is_valid(document)
+
+
+def test_mass_schemes_are_those_that_a_prediction_takes():
+    assert TABLES["predictions"].key("mass_scheme").choices == MASS_SCHEMES
 
 
 def test_schema_is_a_schema():

@@ -290,7 +290,12 @@ class TestModelFile:
         ("old", "new", "error", "said"),
         [
             ('fit = "north.csv"', 'fit = "north.pdf"', OptionError, ["north.pdf", "NAME.root:OBJECT"]),
-            ('fit = "north.csv"', 'fit = "north.csv:fit_s"', OptionError, ["object 'fit_s'", "ROOT files only"]),
+            (
+                'fit = "north.csv"',
+                'fit = "north.csv:fit_s"',
+                OptionError,
+                ["object 'fit_s'", "for a ROOT file only"],
+            ),
             ('fit = "north.csv"', 'fit = "absent.csv"', FileFormatError, ["absent.csv", "no such file"]),
             ('results = ["sigma"]', "", FileFormatError, ["'North'", "'results'"]),
             ('results = ["sigma"]', 'results = "sigma"', FileFormatError, ["results", "a list of parameters"]),

@@ -33,7 +33,7 @@ def test_a_diagonal_that_is_not_the_quoted_errors_is_refused_with_numbers(tmp_pa
         "'Statistical'",
         "errors 'stat' in 3 of 3 rows",
         "'0 - 50' 2 against 1 quoted (ratio 2)",
-        "one factor",
+        "one common factor",
     ):
         load(tmp_path, tables(Statistical=made.matrix(4 * COVARIANCE)))
     with refused(InvalidMatrixError, "'stat' in 1 of 3 rows: '50 - 100' 3 against 2 quoted (ratio 1.5)"):
@@ -146,7 +146,7 @@ def test_rounding_does_not_make_a_normalised_covariance_usable():
         slack = float(np.sqrt(9 * 0.5 / scale / np.trace(rounded)))
         found = list(normalised_findings(rounded, yields / yields.sum() / widths, widths, stated=False, slack=slack))
         assert [f.wrong for f in found] == [True]
-        assert "singular but for rounding" in found[0].message
+        assert "singular up to rounding" in found[0].message
     assert definite > 10  # so that nothing else would have noticed
 
 
@@ -156,7 +156,7 @@ def test_a_singular_matrix_and_one_singular_within_its_rounding():
     nearly = np.array([[1.0, 0.99], [0.99, 1.0]])
     found = list(correlation_findings(nearly, names=["a", "b"], rounding=0.02))
     assert [f.wrong for f in found] == [False]
-    assert "smallest eigenvalue of its correlations, 0.01, is less than the rounding" in found[0].message
+    assert "smallest eigenvalue of its correlations, 0.01, is smaller than the rounding" in found[0].message
     assert list(correlation_findings(nearly, names=["a", "b"], rounding=0.005)) == []
 
 
@@ -191,7 +191,7 @@ def test_matrices_that_are_no_covariances_are_refused(tmp_path, matrix, said):
 def test_correlations_that_are_none_are_refused(tmp_path):
     mapping = 'values = "Table 1"\nstatistical = "stat"\nlabels = "sys,*"\nstatistical_correlation = "Rho"'
     for matrix, said in (
-        (COVARIANCE, ["the diagonal entry of '50 - 100' is 4", "a covariance is named as a correlation"]),
+        (COVARIANCE, ["the diagonal entry of '50 - 100' is 4", "holds a covariance and is named as a correlation"]),
         ([[1, 1.5, 0], [1.5, 1, 0], [0, 0, 1]], ["'0 - 50' and '50 - 100' is 1.5", "beyond 1"]),
         (INDEFINITE, ["indefinite"]),
     ):
@@ -224,7 +224,7 @@ def test_entries_that_are_absent_or_stand_twice_are_refused(tmp_path):
 def test_units_that_do_not_fit_are_refused_or_warned_of(tmp_path):
     with refused(InvalidNumberError, "'GEV**2'", "that of the values 'PB'", "square is needed"):
         load(tmp_path, with_total(TOTAL, matrix_units="GEV**2"))
-    with pytest.warns(InputWarning, match="the unit of the covariance is 'pb', .* taken to be the square"):
+    with pytest.warns(InputWarning, match="the unit of the covariance is 'pb', .* square of that unit is assumed"):
         load(tmp_path, with_total(TOTAL, matrix_units="pb"))
     with pytest.warns(InputWarning, match="its rows are in 'MEV'"):
         load(tmp_path, with_total(TOTAL, units="MEV"))
@@ -272,7 +272,7 @@ def test_the_transcribed_auxiliary_matrix_of_ttj_rho_is_caught(tmp_path):
     assert [f.wrong for f in found] == [True]
     assert "8 of 8 rows: '0 - 0.25' 18.2 against 54.61 quoted (ratio 0.333)" in found[0].message
     assert "the ratios lie from 0.333 to 0.508" in found[0].message
-    assert "one factor" not in found[0].message
+    assert "one common factor" not in found[0].message
     # Nor is it of the normalised distribution, whatever its unit.
     (finding,) = normalised_findings(matrix, yields / yields.sum(), np.diff(edges)[:, 0], stated=True)
     assert "stated to be normalised (sum 1)" in finding.message

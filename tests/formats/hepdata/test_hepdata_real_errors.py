@@ -61,7 +61,7 @@ def test_errors_of_a_column_without_values_are_named_by_their_label(tmp_path):
     measurement = load(tmp_path, content, mapping + breakdown, NO_SOURCES)
     np.testing.assert_allclose(np.sqrt(np.diag(measurement.statistical_covariance)), STAT, rtol=1e-15)
     np.testing.assert_allclose(measurement.responses[:, 0], [0.5, 0.5, 0.2], rtol=1e-15)
-    with refused(FileFormatError, "errors labelled 'stat', 'syst' found, of which one is needed", 'label = "..."'):
+    with refused(FileFormatError, "errors labelled 'stat', 'syst' found, exactly one is needed", 'label = "..."'):
         load(tmp_path, content, mapping.replace(', label = "stat"', "") + breakdown, NO_SOURCES)
 
 
@@ -98,7 +98,7 @@ def test_rows_of_a_matrix_of_more_than_the_values(tmp_path):
 def test_a_proposal_leaves_out_what_holds_no_number_and_says_what_no_label_says(tmp_path):
     column = made.column([10.0, "-", 4.0], {None: [1.0, None, 0.5]})
     made.write(tmp_path, {"T": made.table([made.axis(made.EDGES)], [column])})
-    said = ("leave_out = [2]", 'statistical = "error"  # no label says what it is of', "for the rows 0 - 50, 100 - 200")
+    said = ("leave_out = [2]", 'statistical = "error"  # the errors have no label', "for the rows 0 - 50, 100 - 200")
     with refused(FileFormatError, *said) as caught:
         bc.load(tmp_path)
     (tmp_path / "model.toml").write_text(str(caught.value).partition("completed:")[2])

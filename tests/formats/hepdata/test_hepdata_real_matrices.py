@@ -52,7 +52,7 @@ def test_rows_in_their_order_where_names_do_not_match(tmp_path):
     measurement = load(tmp_path, content, mapping, NO_SOURCES)
     np.testing.assert_allclose(measurement.statistical_covariance, expected, rtol=1e-15)
     content["Rho"] = made.matrix(np.eye(4), ["a", "b", "c", "d"], "bin", "", "RHO", "")
-    with refused(FileFormatError, "no matrix", "they are taken in order, 9 entries"):
+    with refused(FileFormatError, "no matrix", "rows that are taken in order need 9 entries"):
         load(tmp_path, content, mapping, NO_SOURCES)
 
 
@@ -184,11 +184,11 @@ def test_pulls_without_correlations_are_an_approximate_input_and_named_so(tmp_pa
 @pytest.mark.parametrize(
     ("mapping", "said"),
     [
-        (FIT.replace("approximate = true\n", ""), "approximate = true takes it for 0"),
+        (FIT.replace("approximate = true\n", ""), "approximate = true, which takes it as 0"),
         (FIT + 'nuisance_correlation = "Total"', "approximate = true is for pulls without"),
         ('values = "Mass"\nstatistical = "total"\napproximate = true', "approximate = true is for pulls without"),
-        ('values = "Mass"\nstatistical = "total"\nnuisance_covariance = "Cov"', "in place of their impacts"),
-        (FIT + 'breakdown = "Impacts"\nnuisance_covariance = "Cov"', "in place of their impacts"),
+        ('values = "Mass"\nstatistical = "total"\nnuisance_covariance = "Cov"', "replaces the impacts"),
+        (FIT + 'breakdown = "Impacts"\nnuisance_covariance = "Cov"', "replaces the impacts"),
         ('values = "Mass"\nstatistical = 1', "needed is a label of the values, or a column"),
         ('values = "Mass"\nstatistical = "total"\ncovariances = "Cov"', "needed is a table of sources"),
         ('values = "Mass"\nstatistical = "total"\nleave_out = [true]', "labels or numbers of rows"),

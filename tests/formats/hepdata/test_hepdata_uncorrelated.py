@@ -81,5 +81,5 @@ def test_a_row_that_a_source_does_not_move_has_no_nuisance_and_one_value_keeps_t
 
 def test_a_source_with_a_covariance_is_not_uncorrelated_too(tmp_path):
     content = CONTENT | {"Cov": made.matrix(np.diag(np.array(ERRORS["sys,unc"]) ** 2))}
-    with refused(FileFormatError, "'sys,unc' is uncorrelated and has a covariance of its own"):
+    with refused(FileFormatError, "'sys,unc' has both a covariance of its own and"):
         load(tmp_path, content, MAPPING + 'covariances = { "sys,unc" = "Cov" }', NO_SOURCES)

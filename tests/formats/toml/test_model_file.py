@@ -188,7 +188,11 @@ def test_asymmetric_matrix_is_an_error_unless_symmetrised_on_purpose(edited_mode
         (('treatment = "c', 'treatement = "c'), UnknownNameError, ["key 'treatement'", "did you mean 'treatment'?"]),
         (('treatment = "covar', 'treatment = "kovar'), OptionError, ["'kovariance' found", "covariance, nuisance"]),
         (('tions = "nominal"', 'tions = "nominl"'), UnknownNameError, ["'nominl'", "did you mean 'nominal'?"]),
-        (('[budget]\ntable = "budget.csv"', 'budget = "x"'), FileFormatError, ["budget", "the key 'table' is needed"]),
+        (
+            ('[budget]\ntable = "budget.csv"', 'budget = "x"'),
+            FileFormatError,
+            ["budget", "a table is needed, as in { table = "],
+        ),
         ((AVERAGED, AVERAGED.replace("ptmiss", "ptmis")), UnknownNameError, ["symmetrise[0]", "did you mean 'ptmiss'?"]),
         ((AVERAGED, 'symmetrise = "ptmiss"'), FileFormatError, ["symmetrise = 'ptmiss' found", "an array of tables"]),
         ((AVERAGED, AVERAGED.replace('"e", ', "")), FileFormatError, ["['f'] found", "two estimates are needed"]),

@@ -106,7 +106,7 @@ def test_a_file_may_have_parameters_alone(tmp_path):
         ("median = 1.0, ", "", FileFormatError, ["parameters['k'].prior", "median"]),
         ("median = 1.0, ", "median = 1.0, sd = 2.0, ", UnknownNameError, ["parameters['k'].prior", "'sd'"]),
         ("median = 1.0", "median = -1.0", bc.BayescombError, ["parameters['k'].prior", "-1"]),
-        ('{ shape = "uniform", low = 0, high = 5.0 }', "5.0", FileFormatError, ["parameters['h'].prior", "a table"]),
+        ('{ shape = "uniform", low = 0, high = 5.0 }', "5.0", FileFormatError, ["parameters['h']: prior", "a table"]),
         (', title = "scale"', ", colour = 1", UnknownNameError, ["parameters['k']", "'colour'"]),
         (', formula = "Gamma_s / `Gamma d`"', "", FileFormatError, ["derived['R']", "formula"]),
         ("observables = { h = 2.0, k = 1.0 }", "observables = { j = 2.0 }", UnknownNameError, ["a3", "'j'"]),

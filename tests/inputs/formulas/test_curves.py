@@ -119,7 +119,7 @@ def test_what_is_no_curve_is_refused():
         Curve(**four, degree=2)
     with refused(InvalidMatrixError, "shape (3,) found, (4,) needed"):
         Curve(**four | {"y": (1.0, 2.0, 3.0)})
-    with refused(FormulaError, "181 found, where curve 'sigma th' ends, 165 to 180"):
+    with refused(FormulaError, "181 found, outside the range of curve 'sigma th', 165 to 180"):
         parse("f(181)", names=["a"], where="here", curves={"f": made("cubic")})
-    with refused(FormulaError, "function 'g' found; there is exp"):
+    with refused(FormulaError, "function 'g' found; allowed: exp"):
         parse("g(a)", names=["a"], where="here", curves={"f": made("cubic")})

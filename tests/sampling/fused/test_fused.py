@@ -25,7 +25,7 @@ from bayescomb.sampling.fused.coordinates import CORRELATED
 from bayescomb.sampling.fused.density import segment
 from bayescomb.sampling.fused.model import MIX, REST, SHIFT, STRETCH
 from bayescomb.sampling.model.build import build_model
-from bayescomb.sampling.nuts.run import _numba_ends_first
+from bayescomb.sampling.nuts.run import _numba_ends_first, compile_model
 from bayescomb.sampling.plan import sampling_plan
 from bayescomb.sampling.sample import fused_of
 
@@ -218,6 +218,8 @@ def test_fused_is_refused_where_it_cannot_be():
     combination = star(2, separate_observables=False)
     with pytest.raises(OptionError, match="'fused'"):
         bc.sample(combination, seed=1, engine="full", backend="fused")
+    with pytest.raises(OptionError, match="'fused'"):
+        compile_model(build_model(combination), backend="fused")
 
 
 class _Function:

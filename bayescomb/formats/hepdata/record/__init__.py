@@ -1,4 +1,4 @@
-"""A record of HEPData as it is: files, layouts, tables, units; what of it is measured is for the rest of the package.
+"""Files, layouts, tables and units of a HEPData record, before a mapping says what its tables hold.
 
 Imports base and what all formats share.  Start at submission, then tables.
 """

@@ -1,7 +1,8 @@
-"""Files of a folder or an archive read into memory, never unpacked; what no submission needs is refused.
+"""Reads the files of a folder or an archive into memory, without unpacking to disk.
 
-One bad member refuses the whole archive: it is damaged, or made to do harm.  Sizes are counted while they are read, as an
-archive may state them wrongly.  An archive in an archive is not opened.
+Links, devices and paths out of the archive are refused.  One such member refuses the whole archive, which is damaged or made
+to do harm.  Bytes are counted while they are read, as an archive may state wrong sizes.  An archive in an archive is not
+opened.
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ class Limits:
     """Largest sizes that are read.
 
     Attributes:
-        members: files and folders.
-        file_bytes: size of a file that is read, unpacked.
+        members: number of files and folders.
+        file_bytes: size of a file, unpacked.
         total_bytes: size of all files, unpacked.
         archive_bytes: size of the archive itself.
-        ratio: unpacked over packed size, for what is larger than ``ratio_bytes``.
-        ratio_bytes: below this a high ratio does no harm; a small table of zeros has one.
+        ratio: unpacked over packed size, of files larger than ``ratio_bytes``.
+        ratio_bytes: size below which a high ratio does no harm; a small table of zeros has one.
     """
 
     members: int = 10_000
@@ -48,7 +49,7 @@ class Limits:
 
 
 def is_archive(path: Path) -> bool:
-    """Whether the name says so.
+    """Whether the name of a path has the ending of an archive.
 
     Examples:
         >>> is_archive(Path("HEPData-ins1.tar.gz")), is_archive(Path("table.json"))
@@ -58,10 +59,10 @@ def is_archive(path: Path) -> bool:
 
 
 def safe_name(name: str, *, where: str) -> PurePosixPath:
-    """A path inside of a folder.
+    """The path of a member, which must stay inside its folder.
 
     Raises:
-        FileFormatError: it leads, or may lead on some system, out of the folder.
+        FileFormatError: the path leads out of the folder, or may do so on some system.
 
     Examples:
         >>> safe_name("./tables/data1.yaml", where="a.zip").as_posix()
@@ -80,10 +81,11 @@ def read_files(path: Path, *, limits: Limits | None = None) -> Mapping[str, byte
 
     Args:
         path: a folder, or an archive with one of the endings of :data:`ARCHIVES`.
-        limits: what is read at most.
+        limits: largest sizes.
 
     Raises:
-        FileFormatError: it is absent or damaged, a member has a path out of it, is a link or a device, or a limit is passed.
+        FileFormatError: the path is absent or damaged, a member leads out of it or is a link or a device, or a limit is
+            passed.
         DuplicateNameError: two members have the same path.
 
     Examples:
@@ -118,7 +120,7 @@ def _limit(size: float, allowed: float, what: str) -> None:
 
 
 def _of_folder(folder: Path, limits: Limits) -> dict[str, bytes]:
-    """Links may lead within the folder only."""
+    """The files of a folder; a link may only lead to another place in the folder."""
     root = folder.resolve()
     files: dict[str, bytes] = {}
     total = 0
@@ -138,7 +140,7 @@ def _of_folder(folder: Path, limits: Limits) -> dict[str, bytes]:
 
 
 def _bounded(stream: IO[bytes], limits: Limits, where: str, packed: int | None = None) -> bytes:
-    """All of a stream within the limits; a stated size is not trusted."""
+    """The content of a stream, counted against the limits while it is read."""
     parts, size = [], 0
     while part := stream.read(CHUNK):
         size += len(part)
@@ -156,7 +158,7 @@ def _check_ratio(size: int, packed: int, limits: Limits, where: str) -> None:
 
 @dataclass(frozen=True)
 class _Names:
-    """Members that were met, each once."""
+    """The names of the members read so far."""
 
     path: Path
     limits: Limits
@@ -173,7 +175,7 @@ class _Names:
 
 
 def _wanted(name: str) -> bool:
-    """Files of tables, without what macOS packs beside them."""
+    """Whether a member is a table, and not one of the files that macOS adds."""
     path = PurePosixPath(name)
     return path.suffix.lower() in TEXTS and not path.name.startswith("._") and "__MACOSX" not in path.parts
 
@@ -184,7 +186,7 @@ def _of_zip(path: Path, limits: Limits) -> Iterator[tuple[str, bytes]]:
     with zipfile.ZipFile(path) as archive:
         _limit(len(archive.infolist()), limits.members, f"{path}: number of members")
         for info in archive.infolist():
-            # zipfile cuts names at a NUL, and turns the separators of other systems
+            # info.filename is cut at a NUL and has other separators, so it would hide an unsafe name
             name = names.add(info.orig_filename, is_folder=info.is_dir())
             where = f"{path}: {name}"
             kind = stat.S_IFMT(info.external_attr >> 16)
@@ -211,7 +213,7 @@ def _refuse_special(where: str) -> None:
 
 
 class _Counted:
-    """What comes out of a compressed stream, counted."""
+    """A decompressed stream that counts its bytes against the limits."""
 
     def __init__(self, stream: gzip.GzipFile, path: Path, limits: Limits) -> None:
         self._stream, self._path, self._limits = stream, path, limits

@@ -1,8 +1,8 @@
-"""YAML and JSON of others as plain texts, lists and mappings: nothing is executed, and size and depth are bounded.
+"""Reads YAML and JSON into plain texts, lists and mappings: nothing is executed, and size and depth are bounded.
 
-Every scalar stays the text it is: YAML 1.1 takes ``010`` for 8, ``1:30`` for 90 and ``no`` for a truth value, and which
-texts are numbers is for the reader of a table to say.  So does the ``!!python/unicode`` that old programs wrote before every
-text; no other tag is taken.  Empty documents say nothing.
+Every scalar stays a text, as YAML 1.1 would read ``010`` as 8, ``1:30`` as 90 and ``no`` as a truth value; the reader of a
+table decides which texts are numbers.  The tag ``!!python/unicode``, which old programs wrote before every text, is
+ignored; any other tag is an error.  Empty documents are skipped.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from bayescomb.base.errors import DuplicateNameError, FileFormatError
 
 __all__ = ["MAX_DEPTH", "MAX_NODES", "read_json", "read_yaml"]
 
-# The site takes files of 10 MB, in which there is room for fewer.
+# The site takes files of up to 10 MB, which hold fewer entries.
 MAX_NODES: Final = 5_000_000
-# What Python 2 wrote before a text.
+# The tag that Python 2 wrote before a text.
 UNICODE: Final = "tag:yaml.org,2002:python/unicode"
 # Tables nest less than ten levels deep.
 MAX_DEPTH: Final = 40
@@ -27,7 +27,7 @@ _BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class _TextLoader(_BASE):
-    """The safe loader without any guess at what a scalar is, and with every key once."""
+    """The safe loader, except that scalars stay texts and a repeated key is an error."""
 
     yaml_implicit_resolvers: Final[dict[str, Any]] = {}
 
@@ -53,8 +53,8 @@ def read_yaml(content: bytes, *, where: str) -> list[Any]:
         where: its name, for messages.
 
     Raises:
-        FileFormatError: it is no YAML, holds a tag that would build an object, nests too deep, or its aliases stand for more
-            than a file of the site can hold.
+        FileFormatError: the file is no YAML, has a tag that would build an object, nests too deep, or has aliases for more
+            entries than a file of the site can hold.
         DuplicateNameError: a key stands twice in a mapping.
 
     Examples:
@@ -80,25 +80,30 @@ def read_yaml(content: bytes, *, where: str) -> list[Any]:
     except DuplicateNameError as error:
         msg = f"{where}: {error}"
         raise DuplicateNameError(msg) from error
-    except (ValueError, RecursionError, TypeError, AttributeError) as error:  # bytes that are no text, odd tags and keys
+    except (
+        ValueError,
+        RecursionError,
+        TypeError,
+        AttributeError,
+    ) as error:  # from bytes that are no text, and from odd tags and keys
         msg = f"{where}: cannot be read as YAML ({' '.join(str(error).split())}); correct the file"
         raise FileFormatError(msg) from error
     return found
 
 
 def _check_depth(events: Iterable[yaml.Event], where: str) -> None:
-    """Before any node is built, as building is recursive."""
+    """Refuse deep nesting before any node is built, as building is recursive."""
     depth = 0
     for count, event in enumerate(events):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH or count > MAX_NODES:
             found = f"{MAX_DEPTH} levels" if depth > MAX_DEPTH else f"{MAX_NODES} entries"
-            msg = f"{where}: more than {found} found, which no table of the site has; look at what the file is"
+            msg = f"{where}: more than {found} found, more than any table of the site has; check that the file is a table"
             raise FileFormatError(msg)
 
 
 def _check_size(root: yaml.Node, where: str) -> None:
-    """Entries with every alias written out, which is what reading them costs."""
+    """Refuse too many entries, counted with every alias written out, as building them costs that much."""
     sizes: dict[int, int] = {}
     open_nodes: set[int] = set()
 
@@ -106,7 +111,7 @@ def _check_size(root: yaml.Node, where: str) -> None:
         if isinstance(node, yaml.ScalarNode):
             return 1
         if id(node) in open_nodes:
-            msg = f"{where}: an alias stands inside of what it stands for; correct the file"
+            msg = f"{where}: an alias contains itself; correct the file"
             raise FileFormatError(msg)
         if id(node) not in sizes:
             open_nodes.add(id(node))
@@ -115,8 +120,8 @@ def _check_size(root: yaml.Node, where: str) -> None:
             open_nodes.remove(id(node))
             if sizes[id(node)] > MAX_NODES:
                 msg = (
-                    f"{where}: its aliases stand for more than {MAX_NODES} entries, which no table of the site has; look at "
-                    "what the file is"
+                    f"{where}: its aliases stand for more than {MAX_NODES} entries, more than any table of the site has; "
+                    "check that the file is a table"
                 )
                 raise FileFormatError(msg)
         return sizes[id(node)]
@@ -125,10 +130,10 @@ def _check_size(root: yaml.Node, where: str) -> None:
 
 
 def read_json(content: bytes, *, where: str) -> Any:
-    """A JSON document, numbers as the texts they are.
+    """A JSON document, with numbers as texts.
 
     Raises:
-        FileFormatError: it is no JSON, or nests too deep.
+        FileFormatError: the content is no JSON, or nests too deep.
         DuplicateNameError: a key stands twice in an object.
 
     Examples:

@@ -27,17 +27,17 @@ from bayescomb.formats.hepdata.record.units import PERCENT, headed
 
 __all__ = ["json_table", "mapping", "yaml_table"]
 
-# An error that is left empty is 0 on the site; of a one-sided one, the other side.
+# The site shows an empty error, or the empty side of a one-sided one, as 0.
 EMPTY: Final = "0"
 # The site writes the unit of a variable behind its name.
 HEADER: Final = re.compile(r"(?P<name>.*?)\s*\[(?P<unit>[^\[\]]*)\]", re.DOTALL)
 
 
 def mapping(value: Any, *, where: str, needed: Sequence[str] = ()) -> Mapping[str, Any]:
-    """The value if it is a mapping with these keys.
+    """The value, which must be a mapping with these keys.
 
     Raises:
-        FileFormatError: it is not.
+        FileFormatError: the value is no mapping, or a key is missing.
     """
     if not isinstance(value, dict) or any(key not in value for key in needed):
         keys = f" with {' and '.join(map(repr, needed))}" if needed else ""
@@ -54,7 +54,7 @@ def _list(value: Any, *, where: str) -> list[Any]:
 
 
 def _text(value: Any, *, where: str) -> str:
-    """A scalar; a caller in Python may hand in numbers too."""
+    """A scalar as text; callers in Python may pass numbers too."""
     if value is None:
         return ""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
@@ -68,12 +68,12 @@ def yaml_table(data: Mapping[str, Any], *, name: str, description: Any, where: s
 
     Args:
         data: a document with ``independent_variables`` and ``dependent_variables``.
-        name: of the table.
-        description: of the table.
-        where: its file.
+        name: name of the table.
+        description: description of the table.
+        where: the file of the table.
 
     Raises:
-        FileFormatError: it has another form, or its columns have different lengths.
+        FileFormatError: the table has another form, or columns of different lengths.
         InvalidNumberError: an error or a bin edge is no number.
     """
     where_table = f"{where}, table {name!r}"
@@ -101,7 +101,7 @@ def yaml_table(data: Mapping[str, Any], *, name: str, description: Any, where: s
 
 
 class _Head(NamedTuple):
-    """Name, unit and text of a header."""
+    """Name and unit of a header, and its whole text."""
 
     name: str
     unit: str
@@ -116,7 +116,7 @@ def _variable(variable: Any, where: str) -> tuple[_Head, list[Any]]:
 
 
 def _row_names(axes: Sequence[Axis], n: int) -> list[str]:
-    """Row by its number and, where it has some, its names."""
+    """Each row for messages: its number and, if there are axes, its labels."""
     names = []
     for row in range(n):
         entries = [row_label(axis.entries[row]) for axis in axes if row < len(axis.entries)]
@@ -157,7 +157,7 @@ def _cell(content: Any, where: str) -> tuple[Cell, dict[str, int]]:
     text = _text(content["value"], where=where)
     value = number(text, where=where) if NUMBER.fullmatch(text) else None
     stated = [mapping(e, where=f"{where}, errors") for e in _list(content.get("errors") or [], where=f"{where}, errors")]
-    # The site puts a hidden error of 0 where a number has none; authors leave cells empty, which the site shows as 0.
+    # The site adds a hidden error of 0 to a number without errors; authors leave errors empty, which the site shows as 0.
     stated = [e for e in stated if not (e.get("hide") is True or e.get("hide") == "true" or _is_empty(e))]
     with located(where):
         labels, repeated = unique_labels([_text(e.get("label"), where="label") or NO_LABEL for e in stated])
@@ -166,7 +166,7 @@ def _cell(content: Any, where: str) -> tuple[Cell, dict[str, int]]:
 
 
 def _is_empty(error: Mapping[str, Any]) -> bool:
-    """Neither a label nor a size, so that nothing is said."""
+    """Whether an error has neither a label nor a size."""
     size = error.get("symerror", error.get("asymerror", "absent"))
     sizes = list(size.values()) if isinstance(size, dict) else [size]
     return not any(str(part or "").strip() for part in (error.get("label"), *sizes))
@@ -185,7 +185,7 @@ def _error(content: Mapping[str, Any], label: str, value: float | None, where: s
     if headed(label)[1] == PERCENT:  # "JES [%]"
         texts = [text if text.endswith("%") else f"{text}%" for text in texts]
     percent = any(text.endswith("%") for text in texts)
-    if percent and value is None:  # of a value that stands elsewhere
+    if percent and value is None:  # in percent of a value in another table
         texts = [text.removesuffix("%").strip() for text in texts]
     sizes = [percent_or_number(text, value, where=where) for text in texts]
     return LabelledError(
@@ -217,11 +217,11 @@ def _table(where: str, name: str, description: str, axes: Sequence[Axis], column
 def json_table(data: Any, *, where: str) -> Table:
     """A table as the site serves it: ``headers`` and ``qualifiers`` over the columns, ``values`` row by row.
 
-    Neighbouring columns of one header share it (``colspan``), and so do those of one qualifier; a unit stands in square
-    brackets behind the name of its variable.
+    A header or a qualifier may span neighbouring columns (``colspan``); a unit stands in square brackets behind the name of
+    its variable.
 
     Raises:
-        FileFormatError: it has another form, or the headers do not cover the columns.
+        FileFormatError: the table has another form, or the headers do not cover the columns.
         InvalidNumberError: an error or a bin edge is no number.
 
     Examples:
@@ -238,7 +238,7 @@ def json_table(data: Any, *, where: str) -> Table:
         msg = f"{where_table}: no row found; a table needs one"
         raise FileFormatError(msg)
     xs = [_list(row["x"], where=where_table) for row in rows]
-    # Where a column is shorter than the others, only "group", the number of the row, tells which row is meant.
+    # If a column is shorter than the others, only "group", the number of the column, tells which cells are absent.
     ys = [_by_group(_list(row["y"], where=where_table), f"{where_table}, row {i + 1}") for i, row in enumerate(rows)]
     n_x, n_y = len(xs[0]), len(ys[0])
     for i, (x, y) in enumerate(zip(xs, ys, strict=True)):
@@ -265,7 +265,7 @@ def json_table(data: Any, *, where: str) -> Table:
 
 
 def _by_group(cells: list[Any], where: str) -> list[Any]:
-    """Numbers of a row, which must be of the first columns without a gap."""
+    """The numbers of a row, one for each column and in their order."""
     groups = [_text(mapping(cell, where=where).get("group", i), where=where) for i, cell in enumerate(cells)]
     if groups != [str(i) for i in range(len(cells))]:
         msg = (
@@ -284,7 +284,7 @@ def _span(content: Mapping[str, Any], where: str) -> int:
 
 
 def _spanned(header: Any, where: str) -> list[_Head]:
-    """What a header says, once for each column under it."""
+    """A header, once for each column under it."""
     content = mapping(header, where=f"{where}, headers", needed=("name",))
     text = _text(content["name"], where=f"{where}, headers")
     match = HEADER.fullmatch(text)
@@ -294,9 +294,9 @@ def _spanned(header: Any, where: str) -> list[_Head]:
 
 
 def _qualifiers(given: Any, n: int, where: str) -> list[list[tuple[str, str]]]:
-    """(name, value) of each column.
+    """Qualifiers of each column, as (name, value).
 
-    A list covers columns from that of its ``group`` on; a column without a qualifier that others have is not in it.
+    An entry covers ``colspan`` columns from its ``group`` on; columns that no entry covers lack that qualifier.
     """
     found: list[list[tuple[str, str]]] = [[] for _ in range(n)]
     for key, entries in mapping(given, where=f"{where}, qualifiers").items():

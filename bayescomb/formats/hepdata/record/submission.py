@@ -1,9 +1,9 @@
 """Submissions of HEPData in the layouts that the site takes and serves.
 
 * a folder, ``.zip`` or ``.tar.gz`` with ``submission.yaml`` (a document about the whole, then one per table) and the data
-  files that it names, of which those that nobody asks for may be absent;
-* a folder or archive of tables without one;
-* one YAML file with everything in it, or with the data of one table;
+  files that it names; a data file that is not used may be absent;
+* a folder or archive of tables without ``submission.yaml``;
+* one YAML file with the whole submission, or with the data of one table;
 * the JSON that the site serves for a table (one file, a list of files, or a folder or archive of them).
 """
 
@@ -53,9 +53,9 @@ class Entry:
     """A table, read when it is first used, so that a fault in one leaves the others usable.
 
     Attributes:
-        name: of the table.
-        where: the file that holds it.
-        read: reads it.
+        name: name of the table.
+        where: the file that holds the table.
+        read: function that reads the table.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Entry:
         """The table.
 
         Raises:
-            FileFormatError, InvalidNumberError, DuplicateNameError: it is malformed.
+            FileFormatError, InvalidNumberError, DuplicateNameError: the table is malformed.
         """
         return self.read()
 
@@ -88,8 +88,8 @@ class Submission:
         """The table of a name.
 
         Raises:
-            UnknownNameError: there is none; the message lists those that are there.
-            FileFormatError, InvalidNumberError, DuplicateNameError: it is malformed.
+            UnknownNameError: there is no such table; the message lists the existing ones.
+            FileFormatError, InvalidNumberError, DuplicateNameError: the table is malformed.
         """
         names = [entry.name for entry in self.entries]
         if name not in names:
@@ -99,7 +99,7 @@ class Submission:
 
 
 def looks_like_hepdata(path: Path) -> bool:
-    """Whether a path is a submission or table, by its name or by what is in the folder.
+    """Whether a path is a submission or a table, by its ending or by the files of the folder.
 
     Examples:
         >>> looks_like_hepdata(Path("HEPData-ins1-v1-yaml.zip")), looks_like_hepdata(Path("models/run1_mass"))
@@ -111,7 +111,7 @@ def looks_like_hepdata(path: Path) -> bool:
 
 
 def _holds_table(folder: Path) -> bool:
-    """Whether a file of a folder is a table, by its first bytes."""
+    """Whether a folder holds a table, judged by the first bytes of its files."""
     try:
         for path in sorted(folder.iterdir()):
             if path.suffix.lower() in {*YAML, ".json"} and path.is_file():
@@ -120,7 +120,7 @@ def _holds_table(folder: Path) -> bool:
                 if any(sign in beginning for sign in (b"dependent_variables", b'"headers"')):
                     return True
     except OSError:
-        return False  # its reader reports that
+        return False  # the reader of the folder reports the error
     return False
 
 
@@ -129,10 +129,10 @@ def read_submission(path: Path | Sequence[Path], *, limits: Limits | None = None
 
     Args:
         path: a folder, archive, YAML or JSON file; or a list of JSON or YAML files with a table each.
-        limits: what is read of a folder or an archive at most.
+        limits: largest sizes of a folder or an archive.
 
     Raises:
-        FileFormatError: it is absent, malformed or not safe to read.
+        FileFormatError: the submission is absent, malformed or not safe to read.
         DuplicateNameError: two tables have the same name.
         InvalidNumberError: an error or a bin edge is no number.
 
@@ -181,7 +181,7 @@ def _of_single(path: Path, limits: Limits) -> Submission:
         return _of_files(str(path.parent), read_files(path.parent, limits=limits))
     try:
         if path.stat().st_size > limits.file_bytes:
-            msg = f"{path}: more than {limits.file_bytes} bytes, the site takes 10 MB; look at what the file is"
+            msg = f"{path}: more than {limits.file_bytes} bytes, while the site takes 10 MB; check that the file is a table"
             raise FileFormatError(msg)
         content = path.read_bytes()
     except (OSError, ValueError) as error:
@@ -196,13 +196,13 @@ def _of_single(path: Path, limits: Limits) -> Submission:
 
 
 def _of_documents(where: str, stem: str, documents: Sequence[Any]) -> Submission:
-    """Everything in one file."""
+    """A submission in one file, from the documents of that file."""
     entries = []
     for i, document in enumerate(documents):
         at = f"{where}, document {i + 1}"
         content = mapping(document, where=at)
         if "data_file" in content:
-            msg = f"{where}: it names data files; call it {SUBMISSION}, or give its folder"
+            msg = f"{where}: the file names data files; call it {SUBMISSION}, or give its folder"
             raise FileFormatError(msg)
         if "dependent_variables" in content:
             name = content.get("name", stem if len(documents) == 1 else None)
@@ -222,7 +222,7 @@ def _yaml_entry(name: Any, head: Mapping[str, Any], data: Callable[[], Mapping[s
 
 
 def _of_files(where: str, files: Mapping[str, bytes]) -> Submission:
-    """A folder or archive; the submission may stand in a folder of it."""
+    """A folder or archive, whose ``submission.yaml`` may stand in a folder of it."""
     heads = [name for name in files if PurePosixPath(name).name == SUBMISSION]
     if len(heads) > 1:
         msg = f"{where}: {len(heads)} submissions found ({', '.join(heads[:5])}); give the folder of one of them"
@@ -266,7 +266,7 @@ def _absent(what: str) -> NoReturn:
 
 
 def _loose_entry(content: bytes, name: str, where: str) -> Entry:
-    """A table without a submission; one in YAML has the name of its file."""
+    """A table without a submission; a table in YAML takes the name of its file."""
     if name.lower().endswith(".json"):
         return _json_entry(content, where)
     return _yaml_entry(PurePosixPath(name).stem, {}, partial(_single_document, content, where), where, where)

@@ -1,8 +1,7 @@
 """Tables of HEPData as plain data: columns of numbers with labelled errors, over bins or names that identify the rows.
 
-A number that a table does not give (``"-"``) is ``None``; its text is kept, so that a message can show it.  The shift that a
-label states at +1 sigma is ``up``, the one at -1 sigma is ``down``, signs included; a percentage is resolved as that part of
-the size of the value it belongs to.
+A cell without a number (``"-"``) has the value ``None``; its text is kept for messages.  The shift that a label states at +1
+sigma is ``up``, the one at -1 sigma is ``down``, signs included; a percentage becomes that part of the size of its value.
 """
 
 from __future__ import annotations
@@ -58,7 +57,7 @@ class Bin:
 
 
 def bin_of(entry: Bin | str) -> Bin | None:
-    """A bin, or the text that some tables give of one; ``None`` for anything else.
+    """The bin of an entry, which some tables write as a text; ``None`` if it is no bin.
 
     Examples:
         >>> [bin_of(text).label for text in ("0.0-0.3", "[0, 0.3]", "-2.5 to -1.5")], bin_of("2 jets")
@@ -75,8 +74,8 @@ class Axis:
     """An independent variable.
 
     Attributes:
-        name: its header.
-        unit: of it, empty if none is stated.
+        name: the header.
+        unit: the unit, empty if none is stated.
         entries: one per row: a bin, or the text of a name or number.
     """
 
@@ -90,13 +89,13 @@ class LabelledError:
     """An error of one number.
 
     Attributes:
-        label: as stated; errors without one are called ``error``, and of several with the same one each has a number, as on
-            the site (``sys_1``, ``sys_2``).
+        label: the stated label; ``error`` if there is none, and a number is added to equal labels of one cell (``sys_1``,
+            ``sys_2``), as the site does.
         up: shift at +1 sigma, in the unit of the column.
-        down: shift at -1 sigma, negative in the usual case.
-        symmetric: it was stated as one number.
+        down: shift at -1 sigma, in the same unit, usually negative.
+        symmetric: whether the error was stated as one number.
         rounding: half a unit of the last digit that is stated, in the unit of the column.
-        percent: it was stated as a percentage; of a cell without a value it still is one.
+        percent: whether the error was stated in percent; in a cell without a value it still is in percent.
 
     Examples:
         >>> LabelledError(label="JES", up=0.5, down=-0.3, symmetric=False).symmetrised
@@ -116,7 +115,7 @@ class LabelledError:
         return (self.up - self.down) / 2
 
     def scaled(self, factor: float) -> LabelledError:
-        """The error in another unit."""
+        """The error, multiplied by a factor."""
         return dataclasses.replace(self, up=factor * self.up, down=factor * self.down, rounding=abs(factor) * self.rounding)
 
 
@@ -126,9 +125,9 @@ class Cell:
 
     Attributes:
         where: file, table, column and row.
-        text: as stated.
-        value: in the unit of the column; ``None`` if the text is no number.
-        errors: in the order in which they are stated.
+        text: the stated text.
+        value: the number, in the unit of the column; ``None`` if the text is no number.
+        errors: the errors in their stated order.
     """
 
     where: str
@@ -140,7 +139,7 @@ class Cell:
         """The value.
 
         Raises:
-            InvalidNumberError: there is none.
+            InvalidNumberError: the cell has no number.
         """
         if self.value is None:
             msg = (
@@ -155,12 +154,12 @@ class Column:
     """A dependent variable.
 
     Attributes:
-        name: its header, without a unit that stands behind it.
-        unit: of its numbers, empty if none is stated.
-        header: as it is stated.
-        qualifiers: (name, value) in their order, the value with its unit behind a blank if it has one.
+        name: the header without the unit.
+        unit: unit of the numbers, empty if none is stated.
+        header: the whole header.
+        qualifiers: (name, value) in their order; the unit of a value follows it after a blank.
         cells: one per row.
-        repeated: labels that a cell states more than once, and how often at most.
+        repeated: label -> largest number of errors of one cell with that label, if more than 1.
     """
 
     name: str
@@ -172,20 +171,20 @@ class Column:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Every label that an error of it has, in order of appearance."""
+        """The labels of all errors, in order of appearance."""
         return tuple(dict.fromkeys(e.label for cell in self.cells for e in cell.errors))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A table.
+    """A table of a record.
 
     Attributes:
-        where: the file that holds it.
-        name: unique in its submission.
-        description: what the authors say of it.
+        where: the file that holds the table.
+        name: name, unique in its submission.
+        description: description by the authors.
         axes: the independent variables.
-        columns: the dependent ones.
+        columns: the dependent variables.
 
     Examples:
         >>> axis = Axis(name="PT", unit="GeV", entries=(Bin(low=0.0, high=50.0), Bin(low=50.0, high=100.0)))
@@ -201,18 +200,18 @@ class Table:
 
     @property
     def varying(self) -> tuple[Axis, ...]:
-        """The axes that tell rows apart; all of them where none does."""
+        """The axes whose entries differ between rows; all axes if there are none."""
         return tuple(axis for axis in self.axes if len(set(axis.entries)) > 1) or self.axes
 
     @property
     def rows(self) -> tuple[str, ...]:
-        """A label per row, of the axes that tell rows apart."""
+        """A label per row, from the axes whose entries differ between rows."""
         entries = zip(*(axis.entries for axis in self.varying), strict=True)
         return tuple(", ".join(row_label(e) for e in row) for row in entries)
 
 
 def row_label(entry: Bin | str) -> str:
-    """Text by which an entry is known: edges of a bin, or a name; numbers are written in one way.
+    """Label of an entry: the edges of a bin, or a name; equal numbers get equal labels.
 
     Examples:
         >>> row_label("8000.0"), row_label("muon+jets")
@@ -224,10 +223,10 @@ def row_label(entry: Bin | str) -> str:
 
 
 def unique_labels(labels: Sequence[str]) -> tuple[list[str], dict[str, int]]:
-    """Labels of one number with a count behind those that stand more than once, and how often those do.
+    """Labels of one cell, numbered where they stand more than once, and how often those stand.
 
     Raises:
-        InvalidNumberError: a label is that of another with its count.
+        InvalidNumberError: a label equals a numbered one.
 
     Examples:
         >>> unique_labels(["stat", "sys", "sys"])
@@ -241,16 +240,18 @@ def unique_labels(labels: Sequence[str]) -> tuple[list[str], dict[str, int]]:
         found.append(f"{label}_{seen[label]}" if label in repeated else label)
     for label, n in Counter(found).items():
         if n > 1:
-            msg = f"the label {label!r} is stated, and also what a repeated label becomes with its count; rename one of them"
+            msg = (
+                f"the label {label!r} is stated, and a repeated label gets the same name with its number; rename one of them"
+            )
             raise InvalidNumberError(msg)
     return found, repeated
 
 
 def percent_or_number(text: str, value: float | None, *, where: str) -> float:
-    """An error as a number in the unit of its value; ``"5.3%"`` is that part of the value.
+    """An error in the unit of its value; ``"5.3%"`` is that part of the size of the value.
 
     Raises:
-        InvalidNumberError: it is neither, or a part of a value that is none.
+        InvalidNumberError: the text is no number or percentage, or a percentage has no value to refer to.
 
     Examples:
         >>> percent_or_number("5%", 20.0, where="cell"), percent_or_number("+0.12", None, where="cell")
@@ -263,13 +264,13 @@ def percent_or_number(text: str, value: float | None, *, where: str) -> float:
         return number(stripped, where=where)
     part = number(stripped[:-1].strip(), where=where)
     if value is None:
-        msg = f"{where}: {text!r} found, which is a part of a value that is no number; give it in the unit of the table"
+        msg = f"{where}: {text!r} found, in percent of a cell without a number; give it in the unit of the table"
         raise InvalidNumberError(msg)
     return part * abs(value) / 100
 
 
 def rounding(text: str, value: float | None = None) -> float:
-    """Half a unit of the last digit of a number, or of a percentage of a value; nothing of a 0, which may be exact.
+    """Half a unit of the last digit of a number, or of a percentage of a value; 0 for a 0, which may be exact.
 
     Examples:
         >>> rounding("0.12"), rounding("1.5e3"), rounding("5%", 20.0), rounding("0.0")

@@ -1,4 +1,4 @@
-r"""Units as HEPData writes them, compared and converted by what they mean.
+r"""Units as HEPData writes them, parsed, compared and converted.
 
 ``PB/GEV``, ``pb GeV^-1``, ``pb GeV$^{-1}$`` and ``\frac{pb}{GeV}`` are one unit; ``fb`` is 10^-3 ``pb`` and ``MeV`` 10^-3
 ``GeV``, which is exact; ``GEV/C`` is ``GEV``.  Percent stands in a unit or in the header itself: ``$\%$``, ``JES [%]``,
@@ -17,13 +17,13 @@ __all__ = ["PERCENT", "conversion", "headed", "is_percent", "same_unit", "square
 PERCENT: Final = "%"
 PERCENT_WORDS: Final = r"(?:%|per[ -]?cent(?:age)?|pct\.?)"
 PERCENT_UNIT: Final = re.compile(rf"(?:in |rel(?:ative|\.)? ?(?:in )?)?{PERCENT_WORDS}(?: of (?:the )?(?:central )?value)?")
-# "95% CL" and "68 % interval" say something else.
+# A number before the sign is a confidence level, as in "95% CL".
 PERCENT_HEADER: Final = re.compile(
     rf"(?P<name>.*?)(?<![0-9 ])\s*(?:[\[(]\s*(?:in\s*)?[\[(]?|,\s*|\bin\s+|)\s*(?:in\s+|rel(?:ative|\.)?\s*)?{PERCENT_WORDS}"
     r"\s*[\])}$\s]*",
     re.IGNORECASE | re.DOTALL,
 )
-# A function has its argument in round brackets, without a blank before them.
+# Round brackets without a blank before them hold the argument of a function.
 BRACKETS: Final = re.compile(r"(?P<name>.*?)(?:\s*\[(?P<square>[^\[\]]*)\]|\s+\((?P<round>[^()]*)\))\s*", re.DOTALL)
 NONE: Final = frozenset({"", "1", "-", "none", "no units", "dimensionless", "arbitrary units"})
 TOKEN: Final = re.compile(
@@ -37,7 +37,7 @@ DECADES: Final = {
        for prefix, decade in (("", 12), ("m", 9), ("µ", 6), ("mu", 6), ("n", 3), ("p", 0), ("f", -3), ("a", -6))},
 }  # fmt: skip
 NATURAL: Final = frozenset({"c"})  # hbar = c = 1
-# What a bracket behind a header must hold to be a unit, where the table has a place of its own for units.
+# Symbols of which a bracket behind a header must consist to be read as its unit.
 KNOWN: Final = frozenset({*DECADES, *NATURAL, "events", "event", "rad", "radians", "degrees", "deg", "prior_width"})
 
 
@@ -58,7 +58,7 @@ class _Unit:
 
 
 def is_percent(unit: str) -> bool:
-    r"""Whether numbers in this unit are parts of a hundred.
+    r"""Whether a unit is percent.
 
     Examples:
         >>> [is_percent(unit) for unit in ("%", r"$\\%$", "in [%]", "percent", "(%)", "PB")]
@@ -68,13 +68,13 @@ def is_percent(unit: str) -> bool:
 
 
 def _bare(text: str) -> str:
-    """A text in small letters without signs of LaTeX and brackets."""
+    """A text in small letters without LaTeX commands and brackets."""
     plain = re.sub(r"\\(?:mathrm|text|rm|textrm|mbox|,|;|!| )|[${}~\\\[\]()]", " ", text)
     return " ".join(plain.split()).lower()
 
 
 def headed(name: str, unit: str = "") -> tuple[str, str]:
-    """Name and unit of a header; a unit stands behind the name where it has no place of its own, and percent too.
+    """Name and unit of a header; a unit, or percent, may stand behind the name if ``unit`` is empty.
 
     Examples:
         >>> headed("JES [%]"), headed("Eff(%)"), headed("each bin (in [%])"), headed("mass (GeV)"), headed("SIG", "PB")
@@ -120,7 +120,7 @@ def same_unit(first: str, second: str, *, power: int = 1) -> bool | None:
     """Whether the second unit is the first to a power.
 
     Returns:
-        ``None`` if one of the two is not stated, or written in a way that is not known here and differs.
+        ``None`` if one of the two is not stated, or if they differ and one is not understood.
 
     Examples:
         >>> same_unit("PB/GEV", "(pb/GeV)**2", power=2), same_unit("GEV", "MeV"), same_unit("GEV", "")
@@ -135,10 +135,10 @@ def same_unit(first: str, second: str, *, power: int = 1) -> bool | None:
 
 
 def conversion(unit: str, target: str, *, power: int = 1) -> float | None:
-    """What numbers in a unit are to be multiplied by, to be in the target to a power; a power of ten and exact.
+    """Factor that converts numbers in a unit to a power of the target unit; an exact power of ten.
 
     Returns:
-        ``None`` if one of the two is not stated or not known here, or one is no multiple of the other.
+        ``None`` if one of the two is not stated or not understood, or no power of ten relates them.
 
     Examples:
         >>> conversion("MeV", "GeV"), conversion("fb^2", "PB", power=2), conversion("GeV", "pb"), conversion("", "GeV")
@@ -162,7 +162,7 @@ def conversion(unit: str, target: str, *, power: int = 1) -> float | None:
 
 
 def _parsed(text: str) -> _Unit | None:
-    """A unit in its symbols; ``None`` if the text is not understood."""
+    """A text as a unit; ``None`` if the text is not understood."""
     plain = re.sub(r"\\d?frac\s*\{((?:[^{}]|\{[^{}]*\})*)\}\s*\{((?:[^{}]|\{[^{}]*\})*)\}", r" (\1) / (\2) ", text)
     plain = re.sub(r"\$?\\mu\s*\$?\s*(?=b)", "µ", plain.replace("μ", "µ").replace(r"\%", "%"))
     plain = re.sub(r"\\[,;: !]|\\(?:mathrm|text|textrm|rm|unit|mbox|left|right)\b|[${}~]", " ", plain).lower().strip()
@@ -172,7 +172,7 @@ def _parsed(text: str) -> _Unit | None:
 
 
 def _product(text: str, at: int) -> tuple[_Unit | None, int]:
-    """A product up to its end or a closing bracket."""
+    """A product of symbols up to the end or a closing bracket, and the position behind it."""
     total = _Unit()
     sign = 1
     while match := TOKEN.match(text, at):

@@ -1,31 +1,23 @@
 """Reader of ``[budget]`` in ``model.toml``: one row per estimate, one column per source.
 
-The budget is a CSV table with the columns ``estimate, experiment, observable, value, stat`` and one column per source; each
-row is a measurement of its own unless a column ``measurement`` says otherwise.  The nuisance of source S
-and estimate e is called ``S[e]``.
+The budget is a CSV table with the columns ``estimate, experiment, observable, value, stat`` and one column per source.  Each
+row is a measurement of its own unless a column ``measurement`` says otherwise.  The nuisance of source S and estimate e is
+called ``S[e]``.
 
-A size is a number in the unit of the value, ``1.5%`` of the value, or ``+0.5/-0.3``, which is what +1 and -1 sigma of the
-source do to the value (the statistics in ``stat`` likewise); ``percent = ["lumi"]`` says that the numbers of these columns
-are percentages.  A source shifts the value by its size unless ``responses = { lumi = "relative" }`` (or ``"lognormal"``)
-says that it scales the prediction.
+A size is a number in the unit of the value, ``1.5%`` of the value, or ``+0.5/-0.3``: the shifts of the value at +1 and -1
+sigma.  The column ``stat`` has the same form.  ``percent = ["lumi"]`` marks columns whose numbers are percentages.  A source
+shifts the value by its size unless ``responses = { lumi = "relative" }`` (or ``"lognormal"``) says that it scales the
+prediction.
 
 A value may be an upper limit, ``< 2.1 @ 95 %``, or the name of a file with -2 ln L at points, ``curve.csv``, both with an
 empty ``stat`` (:mod:`bayescomb.formats.likelihood_tables`); the sources shift that curve.
 
-Statistics are uncorrelated unless ``statistical_correlation = "stat.csv"`` gives the correlations of the estimates: a matrix
-with their names in the header and in the first column, of those that are correlated.  Estimates with common statistics are
-one measurement, whatever the rows say, as those of one experiment can be.
+Statistics are uncorrelated unless ``statistical_correlation = "stat.csv"`` gives the correlation matrix of the correlated
+estimates, with their names in the header and in the first column.  Estimates with correlated statistics form one
+measurement, whatever the rows say.
 
-The usual table has the columns ``estimate, experiment, observable, value, stat`` and one per source.  Tables that other
-programs and publications have need no retyping::
-
-    [budget]
-    table = "tevatron.csv"
-    columns = { estimate = "Name", value = "Result", stat = "Stat", "light jets" = "dJES" }   # ours = theirs
-    rows = "sources"                                    # one row per source, one column per estimate
-    experiments = { "CI*" = "CDF", "DI*" = "D0" }       # where no column says it, by patterns of the estimates
-    observables = { "*F0" = "F_0", "*FL" = "F_L" }      # likewise; not needed where there is only one observable
-    ignore = ["rho_*", "total"]                         # rows and columns that are no part of it
+Tables of other programs and publications can be read as they are, with ``columns``, ``rows``, ``experiments``,
+``observables`` and ``ignore`` (``bayescomb reference budget``).
 """
 
 from __future__ import annotations
@@ -55,7 +47,7 @@ from bayescomb.inputs.budget import (
     check_source_columns,
 )
 
-__all__ = ["UNCORRELATED", "budget_rows", "read_budget", "table_path"]
+__all__ = ["UNCORRELATED", "read_budget"]
 
 UNCORRELATED: Final = "uncorrelated"
 STATISTICAL_CORRELATION: Final = "statistical_correlation"
@@ -67,18 +59,18 @@ def read_budget(
     """The budget of a document that has one.
 
     Args:
-        document: the TOML document; its ``budget.sources`` says which sources have a column, all of them by default.
+        document: the TOML document; ``budget.sources`` names the sources that have a column, by default all.
         path: its file; the table is looked for beside it.
         observables: known observables and their units, empty where none is stated.
         sources: known sources.
 
     Raises:
-        FileFormatError, UnknownNameError, DuplicateNameError, InvalidNumberError: as the content demands, each with the
-            file and line.
+        FileFormatError, UnknownNameError, DuplicateNameError, InvalidNumberError: for wrong content, each with the file and
+            line.
     """
     place = f"{path}: budget"
-    entry = document["budget"]
-    table_path(entry, path, place)
+    entry = named_values(document, "budget", where=str(path), example='{ table = "budget.csv" }')
+    check_table(entry, "budget", where=place)
     source_names = texts(entry, "sources", where=place, default=list(sources))
     check_names(source_names, where=f"{place}.sources", allow_empty=True)
     for name in source_names:
@@ -87,7 +79,7 @@ def read_budget(
     percent = texts(entry, "percent", where=place, default=[])
     for name in percent:
         known_name(name, source_names, kind="source", where=f"{place}.percent")
-    rows = budget_rows(entry, path, place, sources=source_names, observables=observables)
+    rows = _rows(entry, path, place, sources=source_names, observables=observables)
     nonnegative = document.get("nonnegative", False)
     for row in rows:
         measured = row.cells["observable"]
@@ -147,7 +139,7 @@ def _row(
 
 
 def _responses(entry: Mapping[str, Any], place: str, sources: Sequence[str]) -> dict[str, ResponseForm]:
-    """Source -> form of its response, where one is stated."""
+    """Source -> stated form of its response."""
     example = '{ lumi = "relative" }'
     stated = named_values(entry, "responses", where=place, example=example)
     found: dict[str, ResponseForm] = {}
@@ -165,7 +157,7 @@ def _shifts(cell: str, value: float, *, where: str, percent: bool) -> tuple[floa
     up, down = shift_cell(bare, where=where)
     share = [abs(value) / 100 if percent or mark else 1.0 for mark in (marked * 2)[:2]]
     if value == 0 and (percent or any(marked)) and (up, down) != (0.0, 0.0):
-        msg = f"{where}: {cell!r} found, a percentage of the value 0 is nothing; give the size in the unit of the value"
+        msg = f"{where}: {cell!r} found, a percentage of the value 0 is 0; give the size in the unit of the value"
         raise InvalidNumberError(msg)
     return up * share[0], down * share[1]
 
@@ -186,28 +178,15 @@ def _statistical_correlation(entry: Mapping[str, Any], path: Path, place: str, e
     return correlation
 
 
-# Columns that patterns of the estimates can stand for, with the key that states them.
+# Column that patterns of estimates can replace -> key of the patterns.
 BY_PATTERN: Final = {"experiment": "experiments", "observable": "observables"}
 ORIENTATIONS: Final = ("estimates", "sources")
 
 
-def budget_rows(
+def _rows(
     entry: Mapping[str, Any], path: Path, place: str, *, sources: Sequence[str], observables: Collection[str]
 ) -> list[Row]:
-    """One row per estimate, its cells under the names that the program uses.
-
-    Args:
-        entry: the TOML table ``[budget]``.
-        path: file of the model.
-        place: where the entry stands.
-        sources: sources that have a column.
-        observables: known observables.
-
-    Raises:
-        FileFormatError: the table, a column or a row is missing, or nothing says the experiment or observable of a row.
-        UnknownNameError: a name of ``columns``, of a column, an experiment or an observable is not known.
-        DuplicateNameError: an estimate or a column stands twice.
-    """
+    """One row per estimate, with the column names of bayescomb."""
     table = path.parent / text(entry, "table", where=place)
     named = _columns(entry, place, sources)
     ignored = texts(entry, "ignore", where=place, default=[])
@@ -233,7 +212,7 @@ def budget_rows(
 
 
 def _columns(entry: Mapping[str, Any], place: str, sources: Sequence[str]) -> dict[str, str]:
-    """Name of the program -> name in the table, where that is another one."""
+    """Column name of bayescomb -> name in the table, if that differs."""
     stated = named_texts(entry, "columns", where=place, example='{ value = "Result" }')
     for name in stated:
         known_name(name, [*BUDGET_COLUMNS, *OPTIONAL_BUDGET_COLUMNS, *sources], kind="column", where=f"{place}.columns")
@@ -245,7 +224,7 @@ def _matches(name: str, patterns: Sequence[str]) -> bool:
 
 
 def _turned(table: Path, ignored: Sequence[str], needed: Sequence[str]) -> list[Row]:
-    """A table with one row per source as one with one row per estimate; the first column holds the names of the rows."""
+    """The rows of the transposed table, which has a row per source and a column per estimate."""
     header, lines = read_table(table, required=(), labelled=True)
     rows = {row.cells[LABEL]: row for row in lines if not _matches(row.cells[LABEL], ignored)}
     missing = [name for name in needed if name not in rows]
@@ -270,7 +249,7 @@ def _turned(table: Path, ignored: Sequence[str], needed: Sequence[str]) -> list[
 def _renamed(
     rows: Sequence[Row], named: Mapping[str, str], ignored: Sequence[str], *, known: Sequence[str], table: Path
 ) -> list[Row]:
-    """The rows with the names of the program, without what is ignored; nothing else is there that is not known."""
+    """The rows with the column names of bayescomb, without ignored columns; other unknown columns are errors."""
     ours = {theirs: name for name, theirs in named.items()}
     columns = [column for column in rows[0].cells if not _matches(column, ignored) or column in ours]
     names = {column: ours.get(column, column) for column in columns}
@@ -283,7 +262,7 @@ def _renamed(
 
 
 def _by_pattern(entry: Mapping[str, Any], key: str, row: Row, place: str, table: Path) -> str:
-    """What the first pattern says that matches the estimate of a row."""
+    """The value of the first pattern that matches the estimate of a row."""
     name = row.cells["estimate"]
     stated = named_values(entry, key, where=place, example='{ "A*" = "ATLAS" }')
     for pattern in stated:
@@ -294,17 +273,3 @@ def _by_pattern(entry: Mapping[str, Any], key: str, row: Row, place: str, table:
         f'{key} = {{ "{name}" = "..." }}'
     )
     raise FileFormatError(msg)
-
-
-def table_path(entry: Any, path: Path, place: str) -> Path:
-    """The file that the key ``table`` of a TOML table names, beside the model.
-
-    Raises:
-        FileFormatError, UnknownNameError: it is no such table.
-    """
-    if not isinstance(entry, dict):
-        key = place.rpartition(" ")[2]
-        msg = f"{place}: {entry!r} found, a table with the key 'table' is needed, as in {key} = {{ table = \"{key}.csv\" }}"
-        raise FileFormatError(msg)
-    check_table(entry, place.rpartition(" ")[2], where=place)
-    return path.parent / text(entry, "table", where=place)

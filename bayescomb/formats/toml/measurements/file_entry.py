@@ -1,4 +1,4 @@
-"""What entries of ``[[measurements]]`` have in common that name a file of another program and leave the figures to it."""
+"""Shared code for entries of ``[[measurements]]`` whose numbers are in a file of another program."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["FileEntry", "check_alone", "names_of"]
 
 @dataclass(frozen=True, kw_only=True)
 class FileEntry:
-    """What such an entry says.
+    """Content of such an entry.
 
     Attributes:
-        measurement: in the units of the observables.
-        units: those that the file states of observables for which the model states none.
-        provenance: of inputs that hold more than what is published.
+        measurement: the measurement, in the units of the observables.
+        units: observable -> unit in the file, for observables without a unit in the model.
+        provenance: origin of numbers that are not published.
     """
 
     measurement: Measurement
@@ -30,10 +30,10 @@ class FileEntry:
 
 
 def check_alone(entry: Mapping[str, Any], key: str, allowed: Sequence[str], place: str, *, states: str) -> None:
-    """Nothing stands beside the file that it speaks for.
+    """Check that no key stands beside a file that states the same.
 
     Raises:
-        FileFormatError: another key is there.
+        FileFormatError: there is such a key.
     """
     beside = [name for name in entry if name not in (key, *allowed)]
     if beside:
@@ -45,5 +45,5 @@ def check_alone(entry: Mapping[str, Any], key: str, allowed: Sequence[str], plac
 
 
 def names_of(entry: Mapping[str, Any], place: str) -> tuple[str, str]:
-    """Name and experiment."""
+    """Name and experiment of an entry."""
     return text(entry, "name", where=place), text(entry, "experiment", where=place, default="")

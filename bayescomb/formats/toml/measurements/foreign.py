@@ -1,7 +1,7 @@
-"""Entries of ``[[measurements]]`` that name a file of another program: which reader takes which key.
+"""Readers of entries of ``[[measurements]]`` that name a file of another program, by key.
 
-A further format has its reader in a module of its own and a line here; its key is declared as ``foreign`` in
-:mod:`bayescomb.formats.declared.quantities`.  Files of programs that average are :mod:`bayescomb.formats.toml.averaging`.
+A new format has its reader in a module of its own and a line here; its key is declared as ``foreign`` in
+:mod:`bayescomb.formats.declared.quantities`.  :mod:`bayescomb.formats.toml.averaging` reads files of averaging programs.
 
 A Convino measurement file::
 
@@ -12,9 +12,9 @@ A Convino measurement file::
     observables = { cms_1 = "bin1", cms_23 = { bin2 = 1.0, bin3 = 1.0 } }
     sources = { "CMS_scale_j_*" = "jet energy scale" }
 
-The file is read as an input of a Convino base file: values, statistics, responses (relative and two-sided ones
-too), free nuisances, post-fit values.  What it cannot say stands in the entry: which observables an estimate measures, and
-the sources of the nuisances (:mod:`bayescomb.formats.toml.measurements.maps`).
+The file is read as an input of a Convino base file: values, statistics, responses (also relative and two-sided ones), free
+nuisances, post-fit values.  The entry adds what the file cannot state: the observables of the estimates, and the sources of
+the nuisances (:mod:`bayescomb.formats.toml.measurements.maps`).
 
 The file of a fit::
 
@@ -22,13 +22,13 @@ The file of a fit::
     name = "CMS 13 TeV"
     experiment = "CMS"
     fit = "fitDiagnostics.root:fit_s"  # or a .txt of TRExFitter, a .csv with a covariance, a .nc with a posterior
-    results = ["r"]                    # parameters, observables of their names; or { r = "mu_ttH" }, { r = { bin1 = 2.0 } }
-    free = ["norm_*"]                  # without a constraint term: names or patterns
-    left_out = ["prop_bin*"]           # not kept, as template statistics
+    results = ["r"]                    # measured parameters; or { r = "mu_ttH" }, { r = { bin1 = 2.0 } } with observables
+    free = ["norm_*"]                  # parameters without a constraint term: names or patterns
+    left_out = ["prop_bin*"]           # parameters that are left out, such as template statistics
     priors = { lumi = [1.0, 0.02] }    # centre and width of constraint terms that are not N(0, 1)
     sources = { "CMS_scale_j_*" = "jet energy scale" }
 
-Everything else is a nuisance with a prior N(0, 1), which the fit contains and the combination states once
+Every other parameter is a nuisance with a prior N(0, 1), which is removed from the fit and counted once in the combination
 (:meth:`bayescomb.Measurement.from_fit`).
 """
 
@@ -45,7 +45,7 @@ from bayescomb.formats.csv import number
 from bayescomb.formats.fits.files import from_file
 from bayescomb.formats.toml.measurements.file_entry import FileEntry, check_alone, names_of
 from bayescomb.formats.toml.measurements.hepdata_entry import read_hepdata_entry
-from bayescomb.formats.toml.measurements.maps import read_factors
+from bayescomb.formats.toml.measurements.maps import read_observables
 from bayescomb.formats.values import named_values, text, texts
 
 __all__ = ["READERS", "read_convino_entry", "read_fit_entry"]
@@ -56,19 +56,18 @@ BESIDE_CONVINO: Final = ("name", "experiment", "observables", "sources")
 def read_convino_entry(entry: Mapping[str, Any], place: str, folder: Path, *, observables: Collection[str]) -> FileEntry:
     """The measurement of a Convino file, with the observables that the entry gives to its estimates.
 
-    An estimate that the entry does not name measures the observable of its own name, which must be declared then; a
-    combination allows that for a spectator only.
+    An estimate that the entry does not name measures the observable of the same name, which must be a declared spectator.
 
     Args:
         entry: the TOML table, with known keys only.
-        place: where it stands.
-        folder: where the path of the file starts.
+        place: place of the entry, for messages.
+        folder: folder from which the path of the file starts.
         observables: known observables.
 
     Raises:
-        FileFormatError: a key stands beside ``convino`` that the file speaks for, or a key or the file has the wrong form.
+        FileFormatError: a key beside ``convino`` states what the file states, or a key or the file has the wrong form.
         UnknownNameError: an estimate or observable is not known, or an estimate has no observable.
-        Other bayescomb errors: the content of the file is wrong; with its line.
+        Other bayescomb errors: the content of the file is wrong.
 
     Warns:
         InputWarning: something in the file is interpreted by guess; the author should check.
@@ -87,20 +86,11 @@ def _convino_maps(
 ) -> dict[str, dict[str, float]]:
     """Estimate -> observable -> coefficient, for every estimate of the file."""
     where = f"{place}.observables"
-    stated: Mapping[str, Any] = {}
-    if "observables" in entry:
-        stated = named_values(entry, "observables", where=place, example='{ ESTIMATE = "OBSERVABLE" }')
+    stated = named_values(entry, "observables", where=place, example='{ ESTIMATE = "OBSERVABLE" }')
     maps: dict[str, dict[str, float]] = {}
     for estimate, value in stated.items():
         known_name(estimate, file.values, kind=f"estimate of {file.path}", where=where)
-        at = f"{where}.{estimate}"
-        if isinstance(value, str):
-            maps[estimate] = {known_name(value, observables, kind="observable", where=at): 1.0}
-        elif isinstance(value, dict):
-            maps[estimate] = read_factors(value, where=at, observables=observables)
-        else:
-            msg = f'{at}: {value!r} found, allowed: "NAME" of an observable, or factors as in {{ bin1 = 1.0, bin2 = 1.0 }}'
-            raise FileFormatError(msg)
+        maps[estimate] = read_observables(value, where=f"{where}.{estimate}", observables=observables)
     for estimate in file.values:
         if estimate not in maps:
             if estimate not in observables:
@@ -118,21 +108,21 @@ BESIDE_FIT: Final = ("name", "experiment", "results", "free", "left_out", "prior
 
 
 def read_fit_entry(entry: Mapping[str, Any], place: str, folder: Path, *, observables: Collection[str]) -> FileEntry:
-    """The measurement of the file of a fit.
+    """The measurement from the file of a fit.
 
     Args:
         entry: the TOML table, with known keys only.
-        place: where it stands.
-        folder: where the path of the file starts.
+        place: place of the entry, for messages.
+        folder: folder from which the path of the file starts.
         observables: known observables.
 
     Raises:
-        FileFormatError: a key stands beside ``fit`` that the file speaks for, or a key or the file has the wrong form.
+        FileFormatError: a key beside ``fit`` states what the file states, or a key or the file has the wrong form.
         UnknownNameError: a parameter or an observable is not known.
-        Other bayescomb errors: as from the reader of the file.
+        Other bayescomb errors: from the reader of the file.
 
     Warns:
-        InputWarning: the fit holds something odd; with the numbers.
+        InputWarning: numbers of the fit look wrong.
     """
     check_alone(entry, "fit", BESIDE_FIT, place, states="file states")
     if "results" not in entry:
@@ -158,28 +148,22 @@ def read_fit_entry(entry: Mapping[str, Any], place: str, folder: Path, *, observ
     return FileEntry(measurement=fitted)
 
 
-def _results(entry: Mapping[str, Any], place: str, observables: Collection[str]) -> dict[str, str | dict[str, float]]:
-    """Parameter -> its observable, or its factors."""
+def _results(entry: Mapping[str, Any], place: str, observables: Collection[str]) -> dict[str, dict[str, float]]:
+    """Parameter -> observable -> coefficient."""
     where, given = f"{place}.results", entry["results"]
     if isinstance(given, list):
         given = {name: name for name in texts(entry, "results", where=place)}
     elif not isinstance(given, dict):
         msg = f'{where}: {given!r} found, a list of parameters is needed, or {{ PARAMETER = "OBSERVABLE" }}'
         raise FileFormatError(msg)
-    found: dict[str, str | dict[str, float]] = {}
-    for parameter, value in given.items():
-        at = f"{where}[{parameter!r}]"
-        if isinstance(value, str):
-            found[parameter] = known_name(value, observables, kind="observable", where=at)
-        else:
-            found[parameter] = read_factors(value, where=at, observables=observables)
-    return found
+    return {
+        parameter: read_observables(value, where=f"{where}[{parameter!r}]", observables=observables)
+        for parameter, value in given.items()
+    }
 
 
 def _priors(entry: Mapping[str, Any], place: str) -> dict[str, tuple[float, float]]:
-    """Nuisance -> centre and width."""
-    if "priors" not in entry:
-        return {}
+    """Nuisance -> centre and width of its constraint term."""
     found = {}
     for name, value in named_values(entry, "priors", where=place, example="{ lumi = [1.0, 0.02] }").items():
         at = f"{place}.priors[{name!r}]"
@@ -192,10 +176,17 @@ def _priors(entry: Mapping[str, Any], place: str) -> dict[str, tuple[float, floa
 
 
 class Reader(Protocol):
-    """Of an entry: the TOML table, where it stands, where paths start, and known observables with their units."""
+    """Reader of an entry."""
 
     def __call__(self, entry: Mapping[str, Any], place: str, folder: Path, *, observables: Mapping[str, str]) -> FileEntry:
-        """What the entry says."""
+        """The measurement of an entry.
+
+        Args:
+            entry: the TOML table.
+            place: place of the entry, for messages.
+            folder: folder from which paths start.
+            observables: known observables -> unit in the model.
+        """
 
 
 READERS: Final[dict[str, Reader]] = {

@@ -1,46 +1,38 @@
-"""Reader of an entry of ``[[measurements]]`` that names tables of HEPData and leaves the figures to them.
+"""Reader of entries of ``[[measurements]]`` whose numbers are in tables of HEPData.
 
-It is written so::
+An entry::
 
     [[measurements]]
     name = "ATLAS 8 TeV"
     experiment = "ATLAS"
     hepdata = "HEPData-ins1234567-v1-yaml.tar.gz"  # or a folder, a YAML or JSON file, or a list of JSON files
     observables = ["bin1", "bin2", "bin3"]         # in the order of the rows, or { "0 - 50" = "bin1", ... }
-    sources = { "sys,JES*" = "jet energy scale" }  # of the labels
+    sources = { "sys,JES*" = "jet energy scale" }  # labels -> source
 
     [measurements.tables]
-    values = "Table 1"  # or { table = "Table 1", column = "SIG", qualifiers = { "SQRT(S)" = 8000 } }, here and below
-    rows = [1, 3]                              # or { PT = [50, 200] }; leave_out = ["100 - 200"] names the others
-    statistical = "stat"                       # label of the statistical errors, { column = "Stat." }, or a list of these
-    labels = "sys,*"                           # labels that are sources, each a nuisance of its name; a text or a list
-    uncorrelated = "sys,unc*"                  # labels or sources of tables that are independent in each row
-    percent = ["stat"]                         # errors in percent of the values, of which no unit says so
-    breakdown = ["Table 4"]                    # shifts in tables: a column, row or table per source, or a long list
-    statistical_covariance = "Table 2"         # or statistical_correlation
-    covariances = { eff = "Table 9" }          # or correlations: between the rows, of one source
-    total_covariance = "Table 3"               # or total_correlation; compared, or the statistical part is what it leaves
-    total = "total"                            # label or column of the total errors; compared only
-    ignore = ["sys"]                           # labels that are left aside
-    pulls = "Table 5"                          # post-fit values, the constraints as their errors
+    values = "Table 1"          # or { table = "Table 1", column = "SIG", qualifiers = { "SQRT(S)" = 8000 } }, here and below
+    rows = [1, 3]               # or { PT = [50, 200] }; leave_out = ["100 - 200"] names the others
+    statistical = "stat"        # label of the statistical errors, { column = "Stat." }, or a list of both
+    labels = "sys,*"            # labels that are sources, each a nuisance of that name; a text or a list
+    breakdown = ["Table 4"]     # shifts in tables: a column, row or table per source, or a long list
+    covariances = { eff = "Table 9" }
+    total_covariance = "Table 3"
+    pulls = "Table 5"
     nuisance_correlation = "Table 6"
 
+``bayescomb reference measurements.tables`` describes all keys.
+
 A column is named by its header or its number from 1.  ``breakdown`` and columns of errors take ``{ table, column }``, or
-``up`` and ``down`` of two-sided shifts; without ``table`` they are columns beside the values.  Of a breakdown,
-``names = { column = "Source" }`` says which column or axis names the sources in its rows, ``ignore`` leaves some aside,
-``name`` names the only one.  Cells without a value may hold a shift as their error; ``label`` names it if there are more.
-Bins are matched by edges, centres or numbers; ``match = "order"``, in a breakdown or a matrix, takes rows as they stand, and
-``rows = [11, 12]`` those of a matrix of more.  Percent is known from units, headers and labels, other units are converted
-where that is exact, which a warning states.
+``up`` and ``down`` of two-sided shifts; without ``table`` they are columns beside the values.  In a breakdown,
+``names = { column = "Source" }`` states the column or axis with the names of the sources, ``ignore`` names sources that are
+not used, and ``name`` gives the name of the only source.  A cell without a value may hold a shift as its error; ``label``
+chooses one of several.  Bins are matched by edges, centres or numbers; in a breakdown or a matrix, ``match = "order"`` takes
+the rows in their order, and ``rows = [11, 12]`` chooses rows of a larger matrix.  Percentages are recognised from units,
+headers and labels.  Other units are converted if that is exact, with a warning.
 
-``normalised = true`` says that the distribution is normalised, of which one row is left out; ``symmetrise = true``, or a
-list of errors and sources, makes one size of two sides; ``absent_is_zero = true`` makes an error that a row does not state
-0; ``prefix`` stands before the names of the nuisances.
-
-With pulls, the measurement is a fitted input: its covariance is the total one, and the breakdown are the shifts of the
+With pulls, the measurement is a fitted input.  Its covariance is the total one, and the breakdown holds the shifts of the
 values when a nuisance moves by its post-fit uncertainty and the others follow; or ``nuisance_covariance`` is a table of the
-covariances of values and nuisances.  ``approximate = true`` takes correlations of the nuisances that are not published
-for 0; outputs name such an input.
+covariances of values and nuisances.
 """
 
 from __future__ import annotations
@@ -53,7 +45,7 @@ from typing import Any, Final
 import numpy as np
 
 from bayescomb.base.arrays import FloatArray
-from bayescomb.base.checks import check_names, known_name, located
+from bayescomb.base.checks import check_names, located
 from bayescomb.base.errors import FileFormatError, InvalidNumberError, UnknownNameError, warn_input
 from bayescomb.formats.hepdata.breakdown import read_breakdown, responses_of
 from bayescomb.formats.hepdata.information import read_information
@@ -64,7 +56,7 @@ from bayescomb.formats.hepdata.record.tables import Bin
 from bayescomb.formats.hepdata.record.units import conversion, same_unit
 from bayescomb.formats.hepdata.selection import Measured
 from bayescomb.formats.toml.measurements.file_entry import FileEntry, check_alone, names_of
-from bayescomb.formats.toml.measurements.maps import read_factors
+from bayescomb.formats.toml.measurements.maps import read_observables
 from bayescomb.formats.values import text, texts
 from bayescomb.inputs.measurements import Estimate, FittedInput, Measurement, Nuisance, unnamed_nuisances
 from bayescomb.inputs.observables import Provenance
@@ -79,18 +71,18 @@ def read_hepdata_entry(entry: Mapping[str, Any], place: str, folder: Path, *, ob
 
     Args:
         entry: the TOML table.
-        place: where it stands.
-        folder: where the paths of the tables start.
-        observables: known observables and the units that the model states, empty if it does not.
+        place: place of the entry, for messages.
+        folder: folder from which the paths of the tables start.
+        observables: known observables -> unit in the model, empty if none is stated.
 
     Raises:
         FileFormatError: a key or a table is missing or has the wrong form, or is not safe to read.
-        UnknownNameError: a table, column, label, row or observable is not there.
-        InvalidMatrixError: tables contradict each other; with the numbers.
-        Other bayescomb errors: the content of a table is wrong; with its place.
+        UnknownNameError: a table, column, label, row or observable is not known.
+        InvalidMatrixError: tables contradict each other.
+        Other bayescomb errors: the content of a table is wrong.
 
     Warns:
-        InputWarning: tables hold something odd; with the numbers.
+        InputWarning: the numbers of tables look wrong, or units are converted.
     """
     check_alone(entry, "hepdata", BESIDE, place, states="tables state")
     given = entry["hepdata"]
@@ -141,7 +133,7 @@ def read_hepdata_entry(entry: Mapping[str, Any], place: str, folder: Path, *, ob
 
 
 def _scaled(fit: FittedInput, scales: FloatArray) -> FittedInput:
-    """The fit of values in another unit."""
+    """The fit with its values in another unit."""
     inverse = np.concatenate([1 / scales, np.ones(len(fit.nuisances))])
     return dataclasses.replace(fit, information=fit.information * np.outer(inverse, inverse))
 
@@ -166,7 +158,7 @@ def _estimates(
 
 
 def _title(measured: Measured, row: int) -> str:
-    """Bins with their axis and unit."""
+    """Title of a row: its bins with their axes and units."""
     parts = []
     for axis in measured.axes:
         entry = axis.entries[row]
@@ -178,7 +170,7 @@ def _title(measured: Measured, row: int) -> str:
 def _maps(
     entry: Mapping[str, Any], where: str, measured: Measured, names: Sequence[str], units: Mapping[str, str]
 ) -> list[dict[str, float]]:
-    """Observables of each row: a list in the order of the rows, a table by their labels, or the names of the estimates."""
+    """Observables of each row, from a list in the order of the rows, a table by label, or the names of the estimates."""
     rows = measured.rows
     given = entry.get("observables", list(names))
     if isinstance(given, list):
@@ -196,11 +188,7 @@ def _maps(
         if row not in rows:
             msg = f"{where}: {measured.where} has no row {row!r}; it has {', '.join(map(repr, rows))}"
             raise UnknownNameError(msg)
-        at = f"{where}[{row!r}]"
-        if isinstance(value, str):
-            maps[row] = {known_name(value, units, kind="observable", where=at): 1.0}
-        else:
-            maps[row] = read_factors(value, where=at, observables=units)
+        maps[row] = read_observables(value, where=f"{where}[{row!r}]", observables=units)
     missing = [row for row in rows if row not in maps]
     if missing:
         msg = f"{where}: none for the rows {', '.join(map(repr, missing))}; name one for each, or leave rows out (leave_out)"
@@ -209,7 +197,7 @@ def _maps(
 
 
 def _stated_units(estimates: Sequence[Estimate], measured: Measured, units: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Observable and unit of the table, where the model states none."""
+    """Observable and unit of the table, for observables without a unit in the model."""
     unit = measured.column.unit
     for name, _ in _plain(estimates):
         if not units[name] and unit:
@@ -217,13 +205,13 @@ def _stated_units(estimates: Sequence[Estimate], measured: Measured, units: Mapp
 
 
 def _scales(estimates: Sequence[Estimate], measured: Measured, place: str, units: Mapping[str, str]) -> FloatArray:
-    """What each value is multiplied by to be in the unit of its observable, shape (n,).
+    """Factor by which each value is converted to the unit of its observable, shape (n,).
 
     Raises:
-        InvalidNumberError: the model states a unit into which that of the table cannot be converted.
+        InvalidNumberError: the unit of the table cannot be converted to that of the model.
 
     Warns:
-        InputWarning: it is converted.
+        InputWarning: a unit is converted.
     """
     unit, scales, said = measured.column.unit, np.ones(len(estimates)), dict[str, float]()
     for name, i in _plain(estimates):
@@ -246,7 +234,7 @@ def _scales(estimates: Sequence[Estimate], measured: Measured, place: str, units
 
 
 def _plain(estimates: Sequence[Estimate]) -> Iterator[tuple[str, int]]:
-    """Observable and position of the estimates that are of one observable, without a factor."""
+    """Observable and position of each estimate of one observable with the coefficient 1."""
     for i, estimate in enumerate(estimates):
         if list(estimate.observables.values()) == [1.0]:
             yield next(iter(estimate.observables)), i

@@ -1,11 +1,11 @@
-"""Maps by name in ``[[measurements]]`` of ``model.toml``: an estimate to the observables, nuisances to their sources.
+"""Maps by name in ``[[measurements]]`` of ``model.toml``: from an estimate to observables, from nuisances to sources.
 
-``sources`` stands in any entry of ``[[measurements]]`` and spares the naming of nuisances one by one::
+Any entry of ``[[measurements]]`` can state the sources of its nuisances by patterns::
 
     sources = { "CMS_scale_j_*" = "jet energy scale", "CMS_norm_tt0jet" = "modelling", "CMS_norm_*" = "background" }
 
-The patterns are those of a shell (``*``, ``?``, ``[abc]``; capitals count).  They are tried in their order and the first
-that matches decides, so that an exception stands before its rule; a source that ``nuisances`` states stands above them all.
+The patterns are those of a shell (``*``, ``?``, ``[abc]``; capitals count).  The first pattern that matches a nuisance gives
+its source, so an exception stands before its rule.  A source that ``nuisances`` states has precedence over all patterns.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from bayescomb.formats.csv import number
 from bayescomb.formats.values import named_values, text
 from bayescomb.inputs.measurements import Measurement, Nuisance
 
-__all__ = ["assign_sources", "read_factors"]
+__all__ = ["assign_sources", "read_factors", "read_observables"]
 
 
 def read_factors(factors: Any, *, where: str, observables: Collection[str]) -> dict[str, float]:
     """Coefficients of the observables in the prediction of an estimate, from a TOML table.
 
     Args:
-        factors: the value of the key, whatever it is.
+        factors: the value of the key, of any type.
         where: the key, for messages.
         observables: known observables.
 
     Raises:
-        FileFormatError: it is no table.
+        FileFormatError: the value is not a table.
         UnknownNameError: an observable is not known.
-        InvalidNumberError: a coefficient is no finite number.
+        InvalidNumberError: a coefficient is not a finite number.
     """
     if not isinstance(factors, dict):
         msg = f"{where}: {factors!r} found, a table of factors is needed, as in {{ bin1 = 1.0, bin2 = 1.0 }}"
@@ -45,19 +45,33 @@ def read_factors(factors: Any, *, where: str, observables: Collection[str]) -> d
     return {name: number(factor, where=f"{where}.{name}") for name, factor in factors.items()}
 
 
+def read_observables(stated: Any, *, where: str, observables: Collection[str]) -> dict[str, float]:
+    """Coefficients of the observables, from the name of one observable with coefficient 1 or from a table.
+
+    Raises:
+        FileFormatError, UnknownNameError, InvalidNumberError: as :func:`read_factors`.
+    """
+    if isinstance(stated, str):
+        return {known_name(stated, observables, kind="observable", where=where): 1.0}
+    if not isinstance(stated, dict):
+        msg = f'{where}: {stated!r} found, allowed: "NAME" of an observable, or factors as in {{ bin1 = 1.0, bin2 = 1.0 }}'
+        raise FileFormatError(msg)
+    return read_factors(stated, where=where, observables=observables)
+
+
 def assign_sources(
     measurement: Measurement, entry: Mapping[str, Any], place: str, *, sources: Collection[str]
 ) -> Measurement:
-    """The measurement with the sources that the key ``sources`` of its entry gives to nuisances without one.
+    """The measurement with the sources that the key ``sources`` of its entry gives to nuisances without a source.
 
     Args:
-        measurement: what the rest of the entry says.
-        entry: its TOML table; without the key nothing changes.
-        place: where that stands.
+        measurement: the measurement from the other keys.
+        entry: its TOML table; without the key the measurement is unchanged.
+        place: place of the entry, for messages.
         sources: known sources.
 
     Raises:
-        FileFormatError: the key holds no table of texts, or a pattern decides nothing as all that it matches is decided.
+        FileFormatError: the value is not a table of texts, or all nuisances that a pattern matches have a source already.
         UnknownNameError: a source is not known, or a pattern matches no nuisance.
     """
     if "sources" not in entry:
@@ -93,6 +107,6 @@ def assign_sources(
 
 
 def _examples(names: Collection[str], limit: int = 5) -> str:
-    """The first few names in brackets, nothing if there are none."""
+    """The first few names in parentheses, empty without names."""
     listed = list(names)
     return f" ({', '.join(map(repr, listed[:limit]))}{', ...' if len(listed) > limit else ''})" if listed else ""

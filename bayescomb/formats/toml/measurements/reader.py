@@ -1,11 +1,11 @@
 """Reader of ``[[measurements]]`` in ``model.toml``: estimates, their data information, and externalised nuisances.
 
 The data information is given in one of five ways: ``statistical`` (uncorrelated uncertainties), ``statistical_covariance``,
-``total_covariance`` (of all uncertainties together; beside one of the former the difference is systematic, with
-``responses`` what they leave is statistical), or the measurement's own fit of estimates and nuisances as ``hessian``
-(inverse of the post-fit covariance) or as ``correlation`` (matrix with a column ``uncertainty``: total uncertainty of an
-estimate, constraint of a nuisance).  Matrices and ``responses`` are CSV tables beside the model file; ``nuisances`` adds
-what they do not say, as a list or a CSV table::
+``total_covariance`` (of all uncertainties), or the measurement's own fit of estimates and nuisances, as ``hessian`` (inverse
+of the post-fit covariance) or as ``correlation`` (matrix with a column ``uncertainty``: total uncertainty of an estimate,
+constraint of a nuisance).  A total covariance beside one of the first two gives the systematic covariance as the difference;
+beside ``responses`` it gives the statistical one.  Matrices and ``responses`` are CSV tables beside the model file;
+``nuisances`` adds properties of the nuisances, as a list or a CSV table::
 
     [[measurements]]
     name = "CMS 13 TeV"
@@ -22,14 +22,14 @@ what they do not say, as a list or a CSV table::
       { name = "lumi", response = "relative" },
     ]
 
-``statistical = ["+0.5/-0.3", 0.4]`` has one number per estimate, or what +1 and -1 sigma do to it.
+``statistical = ["+0.5/-0.3", 0.4]`` has one entry per estimate: a number, or the shifts at +1 and -1 sigma.
 
-A response is what +1 sigma of a nuisance does to the published value, in the unit of the estimate; of two numbers the second
-is what -1 sigma does, its sign included.
+A response is the shift of the published value at +1 sigma of a nuisance, in the unit of the estimate; a second number, with
+its sign, is the shift at -1 sigma.
 
 ``{ name = "search", likelihood = "curve.csv", observable = "BR" }`` has -2 ln L at points in place of value and errors
-(:mod:`bayescomb.formats.likelihood_tables`); its measurement has such estimates only, and perhaps ``responses`` of nuisances
-that the curve does not hold, which move it.
+(:mod:`bayescomb.formats.likelihood_tables`).  All estimates of its measurement must be of this kind; ``responses`` state the
+nuisances that the curve does not include, which shift it.
 
 An entry may name a Convino measurement file instead, tables of HEPData
 (:mod:`bayescomb.formats.toml.measurements.hepdata_entry`) or the file of a fit
@@ -40,7 +40,7 @@ An entry may name a Convino measurement file instead, tables of HEPData
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -55,6 +55,7 @@ from bayescomb.formats.csv import number, read_table
 from bayescomb.formats.declared import TABLES
 from bayescomb.formats.likelihood_tables import read_likelihood
 from bayescomb.formats.matrices import Shifts, information_from_correlation, read_matrix, read_shifts, statistical_sizes
+from bayescomb.formats.toml.measurements.file_entry import names_of
 from bayescomb.formats.toml.measurements.maps import assign_sources, read_factors
 from bayescomb.formats.values import check_table, entries, flag, text
 from bayescomb.inputs.measurements import (
@@ -75,7 +76,7 @@ INFORMATION_KEYS: Final = ("statistical", "statistical_covariance", "total_covar
 # Keys allowed together: total minus statistical covariance is the systematic one.
 TOGETHER: Final = (["statistical", "total_covariance"], ["statistical_covariance", "total_covariance"])
 FILE_KEYS: Final = tuple(key.name for key in TABLES["measurements"].own if key.foreign)
-# Keys that speak of the parameters of a fit in a file.
+# Keys for the parameters of a fit in a file.
 FITTED_KEYS: Final = ("results", "free", "left_out", "priors")
 DETAIL_KEYS: Final = TABLES["measurements.nuisances"].names
 UNCERTAINTY: Final = "uncertainty"
@@ -83,7 +84,7 @@ UNCERTAINTY: Final = "uncertainty"
 
 @dataclass(frozen=True, kw_only=True)
 class _Detail:
-    """What ``nuisances`` says of one of them."""
+    """Properties of one nuisance, as ``nuisances`` states them."""
 
     where: str = ""
     source: str = ""
@@ -95,7 +96,7 @@ class _Detail:
 
 @dataclass(frozen=True, kw_only=True)
 class _Fit:
-    """Matrix of a fitted input, in the order estimates, nuisances."""
+    """Information matrix of a fitted input, in the order estimates, nuisances."""
 
     where: str
     nuisances: tuple[str, ...]
@@ -105,7 +106,7 @@ class _Fit:
 def read_measurements(
     document: Mapping[str, Any], path: Path, *, observables: Mapping[str, str], sources: Collection[str]
 ) -> tuple[list[Measurement], dict[str, str], list[Provenance]]:
-    """The measurements of a document, in its order; none if it has no ``[[measurements]]``.
+    """The measurements of a document, in its order.
 
     Args:
         document: the TOML document.
@@ -114,12 +115,12 @@ def read_measurements(
         sources: known sources.
 
     Returns:
-        The measurements, the units that tables state of observables for which the document states none, and the provenance
-        of inputs that hold more than what is published.
+        The measurements; the units in their files, for observables without a unit in the document; and the provenance of
+        numbers that are not published.
 
     Raises:
-        FileFormatError, UnknownNameError, DuplicateNameError, InvalidNumberError, InvalidMatrixError, OptionError: as the
-            content demands, each with the key, or the file and line, it was found at.
+        FileFormatError, UnknownNameError, DuplicateNameError, InvalidNumberError, InvalidMatrixError, OptionError: for
+            wrong content, each with the key, or the file and line.
     """
     found: list[Measurement] = []
     units: dict[str, str] = {}
@@ -128,7 +129,7 @@ def read_measurements(
         by_file = [key for key in FILE_KEYS if key in entry]
         check_table(entry, "measurements", where=place, required=("name",) if by_file else ("name", "estimates"))
         if by_file:
-            # Their readers load where a measurement is a file of another program
+            # Imported only if a measurement is a file of another program
             from bayescomb.formats.toml.measurements.foreign import READERS
 
             own = READERS[by_file[-1]](entry, place, path.parent, observables=observables)
@@ -145,17 +146,18 @@ def _read_measurement(
 ) -> Measurement:
     if "observables" in entry:
         msg = (
-            f"{place}: 'observables' found without 'convino' or 'hepdata', of whose estimates it speaks; here every "
+            f"{place}: 'observables' found without 'convino' or 'hepdata', to whose estimates it belongs; here every "
             "estimate names its own"
         )
         raise FileFormatError(msg)
     for key in FITTED_KEYS:
         if key in entry:
-            msg = f"{place}: {key!r} found without 'fit', of whose parameters it speaks; name its file, or remove it"
+            msg = f"{place}: {key!r} found without 'fit', to whose parameters it belongs; name its file, or remove it"
             raise FileFormatError(msg)
     if "tables" in entry:
-        msg = f"{place}: 'tables' found without 'hepdata', whose tables it is for; name the submission, or remove it"
+        msg = f"{place}: 'tables' found without 'hepdata', whose tables it describes; name the submission, or remove it"
         raise FileFormatError(msg)
+    name, experiment = names_of(entry, place)
     listed = list(entries(entry, "estimates", where=place))
     estimates = [_read_estimate(table, at, folder, observables) for at, table in listed]
     names = [e.name for e in estimates]
@@ -195,7 +197,6 @@ def _read_measurement(
             where=f"{place}.total_covariance",
             values=_covariance(folder / text(entry, "total_covariance", where=place), names, kind="total"),
         )
-        name = text(entry, "name", where=place)
         covariance, kind, shifts = total.divided(covariance, shifts, name)
     if asymmetric:
         down = -shifts.up if shifts.down is None else shifts.down
@@ -203,7 +204,6 @@ def _read_measurement(
     fitted = fit.nuisances if fit else ()
     details = _read_details(entry, place, folder, known=[*fitted, *shifts.nuisances], fitted=fitted, sources=sources)
     nuisances, fitted_input = _nuisances(shifts.nuisances, details), _fitted_input(fit, details) if fit else None
-    name, experiment = text(entry, "name", where=place), text(entry, "experiment", where=place, default="")
     with located(place):
         return Measurement(
             name=name,
@@ -233,7 +233,7 @@ def _read_estimate(table: Mapping[str, Any], where: str, folder: Path, observabl
         msg = f"{where}: missing key 'value'; add it, or likelihood = FILE"
         raise FileFormatError(msg)
     if "value" in table and "likelihood" in table:
-        msg = f"{where}: value beside likelihood found, which says it; leave one of the two out"
+        msg = f"{where}: value beside likelihood found, which gives the value; leave one of the two out"
         raise FileFormatError(msg)
     likelihood = None
     if "likelihood" in table:
@@ -250,7 +250,7 @@ def _read_estimate(table: Mapping[str, Any], where: str, folder: Path, observabl
 def _statistical(
     values: Any, estimates: list[str], place: str
 ) -> tuple[FloatArray, tuple[Nuisance, ...], FloatArray, FloatArray]:
-    """Uncorrelated statistical uncertainties, shape (n,), and what is asymmetric in them."""
+    """Uncorrelated statistical uncertainties, shape (n,), and nuisances with shifts for their asymmetric part."""
     where = f"{place}.statistical"
     if not isinstance(values, list) or len(values) != len(estimates):
         msg = f"{where}: {values!r} found, a list of {len(estimates)} numbers is needed, one per estimate"
@@ -266,7 +266,7 @@ def _statistical(
 
 @dataclass(frozen=True, kw_only=True)
 class _Total:
-    """A total covariance of n estimates, shape (n, n), and its place."""
+    """A total covariance of n estimates, shape (n, n), and its place in messages."""
 
     where: str
     values: FloatArray
@@ -274,11 +274,11 @@ class _Total:
     def divided(
         self, statistical: FloatArray | None, shifts: Shifts, name: str
     ) -> tuple[FloatArray, CovarianceKind, Shifts]:
-        """Covariance, its kind and the shifts: the total minus what is known is the part that is not.
+        """Covariance, its kind and the shifts, where the part that is not stated is the total minus the stated part.
 
         Raises:
-            FileFormatError: everything is stated twice.
-            InvalidMatrixError: what is known is larger than the total.
+            FileFormatError: both parts are stated beside the total.
+            InvalidMatrixError: the stated part is larger than the total.
         """
         if statistical is None and not shifts.nuisances:
             return self.values, CovarianceKind.TOTAL, shifts
@@ -289,7 +289,7 @@ class _Total:
                 rest = check_covariance(self.values - middle @ middle.T, where="statistical covariance", definite=True)
             return rest, CovarianceKind.STATISTICAL, shifts
         if shifts.nuisances:
-            msg = f"{self.where}: the statistical part and the responses say all of the total; leave one of the three out"
+            msg = f"{self.where}: the statistical part and the responses make the total; leave one of the three out"
             raise FileFormatError(msg)
         found = systematic_shifts(self.values, statistical, where=self.where)
         names = tuple(n.name for n in unnamed_nuisances(name, found.shape[1]))
@@ -308,7 +308,7 @@ def _covariance(table: Path, estimates: list[str], *, kind: str = "statistical")
 
 
 def _read_fit(table: Path, estimates: list[str], *, inverted: bool) -> _Fit:
-    """The information matrix as given, or as inverse of the covariance that correlations and uncertainties make."""
+    """The information matrix as given, or as the inverse of the covariance from correlations and uncertainties."""
     matrix = read_matrix(table, extra=[UNCERTAINTY] if inverted else [])
     _require_rows(estimates, matrix.names, table)
     if inverted:
@@ -344,27 +344,13 @@ def _read_details(
     fitted: Collection[str],
     sources: Collection[str],
 ) -> dict[str, _Detail]:
-    """What ``nuisances`` says, by name; it is a list of tables or the name of a CSV file."""
-    given = entry.get("nuisances", [])
-    listed = _details_of_file(folder / given) if isinstance(given, str) else _details_of_list(entry, place)
+    """Nuisance -> its properties in ``nuisances``."""
     details: dict[str, _Detail] = {}
-    for name, detail in listed:
-        known_name(name, known, kind="nuisance", where=detail.where)
+    for at, table in _detail_tables(entry, place, folder):
+        name = known_name(text(table, "name", where=at), known, kind="nuisance", where=at)
         if name in details:
-            msg = f"{detail.where}: nuisance {name!r} stands twice, first at {details[name].where}; keep one"
+            msg = f"{at}: nuisance {name!r} stands twice, first at {details[name].where}; keep one"
             raise DuplicateNameError(msg)
-        if detail.source:
-            known_name(detail.source, sources, kind="source", where=detail.where)
-        if detail.pull is not None and name not in fitted:
-            msg = f"{detail.where}: nuisance {name!r} has a pull but no fit that it comes from; leave the pull out"
-            raise FileFormatError(msg)
-        details[name] = detail
-    return details
-
-
-def _details_of_list(entry: Mapping[str, Any], place: str) -> list[tuple[str, _Detail]]:
-    found = []
-    for at, table in entries(entry, "nuisances", where=place, declared="measurements.nuisances"):
         detail = _Detail(
             where=at,
             source=text(table, "source", where=at, default=""),
@@ -373,39 +359,39 @@ def _details_of_list(entry: Mapping[str, Any], place: str) -> list[tuple[str, _D
             statistical=flag(table, "statistical", where=at),
             pull=number(table["pull"], where=f"{at}.pull") if "pull" in table else None,
         )
-        found.append((text(table, "name", where=at), detail))
-    return found
+        if detail.source:
+            known_name(detail.source, sources, kind="source", where=at)
+        if detail.pull is not None and name not in fitted:
+            msg = f"{at}: nuisance {name!r} has a pull but no fit that it comes from; leave the pull out"
+            raise FileFormatError(msg)
+        details[name] = detail
+    return details
 
 
-def _details_of_file(path: Path) -> list[tuple[str, _Detail]]:
-    """An empty cell says nothing."""
+def _detail_tables(entry: Mapping[str, Any], place: str, folder: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The tables of ``nuisances`` with their places; a row of a CSV file is a table of its cells that are not empty."""
+    if not isinstance(entry.get("nuisances"), str):
+        yield from entries(entry, "nuisances", where=place, declared="measurements.nuisances")
+        return
+    path = folder / entry["nuisances"]
     header, rows = read_table(path, required=("name",))
     for name in header:
         known_name(name, DETAIL_KEYS, kind="column", where=str(path))
-    found = []
     for row in rows:
-        cells = {key: row.cells.get(key, "") for key in DETAIL_KEYS}
-        for key in ("free", "statistical"):
-            if cells[key] not in {"", "true", "false"}:
-                msg = f"{row.where}, column {key!r}: {cells[key]!r} found, true or false is needed, or nothing"
+        table: dict[str, Any] = {key: cell for key, cell in row.cells.items() if cell or key == "name"}
+        for key in [key for key in ("free", "statistical") if key in table]:
+            if table[key] not in {"true", "false"}:
+                msg = f"{row.where}, column {key!r}: {table[key]!r} found, true or false is needed, or nothing"
                 raise FileFormatError(msg)
-        detail = _Detail(
-            where=row.where,
-            source=cells["source"],
-            response=cells["response"] or "absolute",
-            free=cells["free"] == "true",
-            statistical=cells["statistical"] == "true",
-            pull=row.number("pull") if cells["pull"] else None,
-        )
-        found.append((cells["name"], detail))
-    return found
+            table[key] = table[key] == "true"
+        yield row.where, table | ({"pull": row.number("pull")} if "pull" in table else {})
 
 
 def _nuisances(names: Collection[str], details: Mapping[str, _Detail]) -> tuple[Nuisance, ...]:
     found = []
     for name in names:
         detail = details.get(name, _Detail())
-        # Only a detail can be wrong here, so the place is that of the details.
+        # Only stated properties can be wrong here, so messages name their place.
         with located(detail.where):
             response = check_choice(detail.response, RESPONSE_FORMS, where=f"response of nuisance {name!r}")
             found.append(

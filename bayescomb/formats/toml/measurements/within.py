@@ -1,16 +1,16 @@
-"""Reader of ``[within]`` in ``model.toml``: how each source of the budget is correlated inside each experiment.
+"""Reader of ``[within]`` in ``model.toml``: correlations of each source of the budget inside each experiment.
 
-A number per source is most often all there is to say, for every experiment or for each::
+Most often, one number per source is enough, for all experiments or for each of them::
 
     [within]
     lumi = 1.0
     JES = { ATLAS = 0.8, CMS = 0.5 }
-    "MC *" = 0.0                        # a pattern (* and ?) for the sources that no earlier line names
+    "MC *" = 0.0                        # a pattern (* and ?) for sources without a line of their own
 
-What differs from pair to pair is a CSV table, ``table = "within.csv"`` (``source, estimate`` and one column per estimate; a
-cell is empty where an assumption set speaks, or nobody does); a source that several estimates of an experiment have needs
-its rows there, or a number here, so that a table that was cut off does not read as "uncorrelated".  A budget without either
-says ``within = "uncorrelated"`` if that is what is meant.
+Correlations that differ from pair to pair are stated in a CSV table, ``table = "within.csv"``, with the columns ``source,
+estimate`` and one per estimate; cells between experiments are empty.  A source of several estimates of an experiment needs
+rows there or a number here, so that an incomplete table is not read as "uncorrelated".  A model without both must state
+``within = "uncorrelated"``, or the correlations in an assumption set.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ from bayescomb.inputs.budget import Budget, nuisance_name, unstated_pairs
 
 __all__ = ["read_within", "require_stated"]
 
-# Keys of ``[within]`` that are no sources.
+# Keys of ``[within]`` that are not sources.
 TABLE_KEYS: Final = TABLES["within"].names
 
 
 def read_within(document: Mapping[str, Any], path: Path, budget: Budget) -> list[CorrelationBlock]:
-    """One block per source and experiment from the table of a document; none without ``within``, or if it is uncorrelated.
+    """One block per source and experiment; none if ``within`` is absent or "uncorrelated".
 
     Raises:
-        FileFormatError, UnknownNameError, DuplicateNameError, InvalidNumberError, InvalidMatrixError: as the content
-            demands, each with the file and line.
+        FileFormatError, UnknownNameError, DuplicateNameError, InvalidNumberError, InvalidMatrixError: for wrong content,
+            each with the key, or the file and line.
     """
     place = f"{path}: within"
     entry = document.get("within", UNCORRELATED)
@@ -58,13 +58,13 @@ def read_within(document: Mapping[str, Any], path: Path, budget: Budget) -> list
     if "table" in entry:
         return _of_table(entry, path, place, budget, numbers)
     if "symmetrise" in entry:
-        msg = f"{place}: 'symmetrise' found without a 'table', of whose cells it speaks; remove it"
+        msg = f"{place}: 'symmetrise' found without a 'table' of correlations; remove it"
         raise FileFormatError(msg)
     return [_uniform_block(source, experiment, value, budget) for (source, experiment), value in numbers.items()]
 
 
 def _numbers(entry: Mapping[str, Any], place: str, budget: Budget) -> dict[tuple[str, str], float]:
-    """Source and experiment -> the correlation of all estimates there that have the source, where a number states it."""
+    """Source and experiment -> correlation of all estimates that have the source there, if it is stated as a number."""
     stated: dict[str, Mapping[str, float]] = {}
     for key in (k for k in entry if k not in TABLE_KEYS):
         at = f"{place}[{key!r}]"
@@ -87,7 +87,7 @@ def _numbers(entry: Mapping[str, Any], place: str, budget: Budget) -> dict[tuple
 
 
 def _by_experiment(value: Any, at: str, budget: Budget) -> dict[str, float]:
-    """Experiment -> correlation, from one number for all of them or a table of numbers."""
+    """Experiment -> correlation, from one number for all experiments or from a table of numbers."""
 
     def correlation(found: Any, where: str) -> float:
         return 0.0 if found == UNCORRELATED else check_correlation_entry(number(found, where=where), where=where)
@@ -109,7 +109,7 @@ def _uniform_block(source: str, experiment: str, value: float, budget: Budget) -
 def _of_table(
     entry: Mapping[str, Any], path: Path, place: str, budget: Budget, numbers: Mapping[tuple[str, str], float]
 ) -> list[CorrelationBlock]:
-    """The blocks of a table, and of the numbers beside it."""
+    """The blocks of a CSV table and of the numbers beside it."""
     table = path.parent / text(entry, "table", where=place)
     estimates = [name for names in budget.experiments.values() for name in names]
     header, rows = read_table(table, required=["source", "estimate", *estimates])
@@ -152,12 +152,12 @@ def _of_table(
 
 
 def require_stated(document: Mapping[str, Any], budget: Budget, sets: Mapping[str, AssumptionSet], *, where: str) -> None:
-    """Somebody says how a source is correlated between any two estimates of an experiment that have it.
+    """Check that the correlation of a source is stated for any two estimates of an experiment that have the source.
 
-    A table speaks of every source (:func:`read_within`), and "uncorrelated" of all at once.
+    A table must state every source (:func:`read_within`), and "uncorrelated" states all of them.
 
     Raises:
-        FileFormatError: for some pair neither a block nor a coefficient of any assumption set does.
+        FileFormatError: no block and no coefficient of any assumption set correlates a pair.
     """
     entry = document.get("within", {})
     if entry == UNCORRELATED or "table" in entry:
@@ -178,7 +178,7 @@ def require_stated(document: Mapping[str, Any], budget: Budget, sets: Mapping[st
 def _read_averaged_pairs(
     within: Mapping[str, Any], place: str, sources: Sequence[str], estimates: list[str]
 ) -> dict[str, list[tuple[str, str]]]:
-    """Pairs that are published with two values and averaged on purpose, by source; no other asymmetry is let through."""
+    """Source -> pairs that are published with two values, whose mean is used; any other asymmetry is an error."""
     averaged: dict[str, list[tuple[str, str]]] = {}
     for at, entry in entries(within, "symmetrise", where=place, declared="within.symmetrise"):
         source = known_name(text(entry, "source", where=at), sources, kind="source", where=at)
@@ -195,7 +195,7 @@ def _read_averaged_pairs(
 def _within_matrix(
     source: str, members: list[str], estimates: list[str], cells: Mapping[tuple[str, str], Row], table: Path
 ) -> np.ndarray | None:
-    """Matrix of one source in one experiment; ``None`` if the table has no row for it."""
+    """Matrix of one source in one experiment; ``None`` if the table has no rows for them."""
     rows = [cells.get((source, e)) for e in members]
     if not any(rows):
         return None
@@ -214,7 +214,7 @@ def _within_matrix(
         for j, other in enumerate(members):
             at = f"{row.where}, column {other!r}"
             partner = rows[j]
-            cell = row.cells[other] or ("" if partner is None else partner.cells[members[i]])  # a pair may be stated once
+            cell = row.cells[other] or ("" if partner is None else partner.cells[members[i]])  # one of two is enough
             if not cell and i != j:
                 msg = (
                     f"{at}: '' found, a finite number is needed; give the correlation of {source!r} between {members[i]!r} "

@@ -1,4 +1,4 @@
-"""Measurements as ``model.toml`` holds them: rows of a budget where they have that form, ``[[measurements]]`` otherwise."""
+"""Writer of measurements in ``model.toml``: rows of a budget where they have that form, ``[[measurements]]`` otherwise."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bayescomb.inputs.measurements import Estimate, Measurement, Nuisance
 
 __all__ = ["BudgetPart", "budget_part", "measurement_table"]
 
-# More nuisances than this are listed in a table of their own.
+# Properties of more nuisances than this are written to a CSV file.
 MAX_LISTED: Final = 8
 
 
@@ -25,8 +25,9 @@ class BudgetPart:
     """The leading measurements of a combination that a budget can hold.
 
     Attributes:
-        measurements: none if the combination is written without a budget.
+        measurements: empty if the combination is written without a budget.
         sources: sources that have a column.
+        experiments: experiment -> its estimates.
     """
 
     measurements: tuple[Measurement, ...] = ()
@@ -38,7 +39,7 @@ class BudgetPart:
         rows = []
         sizes = {s: i for i, s in enumerate(self.sources)}
         for measurement in self.measurements:
-            assert measurement.statistical_covariance is not None  # what a budget can hold
+            assert measurement.statistical_covariance is not None  # by _fits_budget
             stat = np.sqrt(np.diag(measurement.statistical_covariance))
             for i, estimate in enumerate(measurement.estimates):
                 own = measurement.responses[i, i * len(sizes) : (i + 1) * len(sizes)]
@@ -49,7 +50,7 @@ class BudgetPart:
 
 
 def budget_part(combination: Combination) -> BudgetPart:
-    """The leading measurements with one nuisance per estimate and source; the sources are those of the first one."""
+    """The leading measurements with one nuisance per estimate and source of the first measurement."""
     measurements = combination.measurements
     first = measurements[0]
     sources = tuple(n.source for n in first.nuisances[: len(first.nuisances) // len(first.estimates)])
@@ -83,14 +84,14 @@ def _fits_budget(measurement: Measurement, sources: Sequence[str]) -> bool:
 
 
 def _is_plain(text: str) -> bool:
-    """Whether a CSV cell can hold it."""
+    """Whether a CSV cell can hold a text."""
     return text == text.strip() and (text.isprintable() or not text)
 
 
 def _statistical(measurement: Measurement) -> list[float] | None:
-    """Uncorrelated uncertainties whose squares are the statistical covariance to the last bit, if there are such.
+    """Uncorrelated uncertainties whose squares are the statistical covariance to the last bit.
 
-    There are none of likelihood tables, which hold their errors.
+    ``None`` if there are none, and for likelihood tables, which include the uncertainties.
     """
     covariance = measurement.statistical_covariance
     if covariance is None or measurement.is_total or measurement.tables:
@@ -100,11 +101,11 @@ def _statistical(measurement: Measurement) -> list[float] | None:
 
 
 def measurement_table(measurement: Measurement, prefix: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """A measurement as TOML table, and its CSV files by name.
+    """A measurement as TOML table, and its CSV files, file name -> text.
 
     Args:
-        measurement: what is written.
-        prefix: beginning of the names of the files.
+        measurement: the measurement to write.
+        prefix: beginning of the file names.
     """
     files: dict[str, str] = {}
 
@@ -162,7 +163,7 @@ def _estimate_table(estimate: Estimate) -> dict[str, Any]:
 
 
 def _responses_text(measurement: Measurement, title: str) -> str:
-    """One cell per estimate and nuisance; two numbers where the shift at -1 sigma is not the opposite of the other."""
+    """CSV text with a cell per estimate and nuisance; two numbers if the shifts at +1 and -1 sigma are not opposite."""
     up, down = measurement.responses, measurement.down_responses
     nuisances = [n.name for n in measurement.nuisances]
     rows = []
@@ -179,7 +180,7 @@ def _responses_text(measurement: Measurement, title: str) -> str:
 
 
 def _details(measurement: Measurement) -> list[dict[str, Any]]:
-    """Keys of the nuisances that differ from their defaults, each with the name; none of a nuisance without such keys."""
+    """Properties that differ from their defaults, with the name, of each nuisance that has such properties."""
     pulls = measurement.fit.pulls if measurement.fit else np.zeros(0)
     details = []
     for i, nuisance in enumerate(measurement.all_nuisances):

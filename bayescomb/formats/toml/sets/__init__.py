@@ -1,4 +1,4 @@
-"""Assumption sets in ``model.toml``: coefficients, categories, blocks, and what each of them correlates.
+"""Assumption sets in ``model.toml``: coefficients, categories, blocks, and the nuisances that these correlate.
 
 Imports what formats/toml may, but no other part of the model file.  Start at reader; writer is beside it.
 """

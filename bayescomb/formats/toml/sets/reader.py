@@ -1,14 +1,14 @@
 """Reader of the assumption sets of ``model.toml``: coefficients per pair and per category, blocks, sets that extend others.
 
-A category coefficient speaks of all nuisances of a source, of which those of the budget go by their estimates and those of
-``[[measurements]]`` by their own names (:mod:`bayescomb.formats.toml.sets.scope`).  ``each = true`` makes a coefficient of
-its own of each of its pairs.  In a set ``everywhere = { lumi = 1.0 }`` correlates a source by one number in all its
-estimates, ``across = { lumi = 0.5 }`` in those of different experiments, where ``[within]`` speaks of the others.
+A category coefficient correlates nuisances of one source.  Nuisances of the budget are named by their estimates, those of
+``[[measurements]]`` by their own names (:mod:`bayescomb.formats.toml.sets.scope`).  With ``each = true`` every pair has its
+own coefficient.  In a set, ``everywhere = { lumi = 1.0 }`` correlates all estimates of a source by one number, and
+``across = { lumi = 0.5 }`` only those of different experiments, while ``[within]`` states the others.
 
-Blocks are fixed correlation matrices below each other in a CSV table with the columns ``block, nuisance, 1, 2, ...``; the n
-rows of a block hold its n x n matrix, column i belonging to its i-th row, and empty cells after that.  ``blocks = { table =
-"blocks.csv", names = [...] }`` stands at the top of the model for blocks that all assumption sets share, or inside a set.
-Every block of the table must be used, so that a table that was cut off does not read as "uncorrelated".
+Blocks are fixed correlation matrices, one below the other in a CSV table with the columns ``block, nuisance, 1, 2, ...``.
+The n rows of a block hold its n x n matrix: column i belongs to its i-th row, and further cells are empty.  ``blocks =
+{ table = "blocks.csv", names = [...] }`` stands at the top of the model for blocks that all assumption sets share, or inside
+a set.  Every block of the table must be used, so that an incomplete list of names is not read as "uncorrelated".
 """
 
 from __future__ import annotations
@@ -42,18 +42,18 @@ def read_assumption_sets(
     common: Sequence[CorrelationBlock],
     tables: BlockTables,
 ) -> dict[str, AssumptionSet]:
-    """The named sets, in order; one that ``extends`` another replaces its coefficients and blocks by name and adds the rest.
+    """The assumption sets in order; a set that ``extends`` another replaces coefficients and blocks by name or adds them.
 
     Args:
         document: the TOML document.
         where: its file, for messages.
-        scope: what category coefficients may speak of.
-        common: blocks that every set begins with.
+        scope: the nuisances that coefficients can correlate.
+        common: blocks with which every set begins.
         tables: tables of the sets' own blocks.
 
     Raises:
-        FileFormatError, UnknownNameError, DuplicateNameError, RangeError, InvalidNumberError, InvalidMatrixError: as the
-            content demands.
+        FileFormatError, UnknownNameError, DuplicateNameError, RangeError, InvalidNumberError, InvalidMatrixError: for wrong
+            content.
     """
     own_blocks: dict[str, dict[str, CorrelationBlock]] = {}
     sets: dict[str, AssumptionSet] = {}
@@ -92,7 +92,7 @@ def read_assumption_sets(
 
 
 def _coefficient_tables(entry: Mapping[str, Any], place: str, scope: Scope) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The coefficients of a set with their places: those of the short forms, then the stated ones."""
+    """The coefficients of a set as tables with their places: first the short forms, then ``coefficients``."""
     for form, between in SHORT_FORMS.items():
         stated = named_values(entry, form, where=place, example="{ lumi = 1.0 }")
         decided: set[str] = set()
@@ -121,7 +121,7 @@ def _coefficient_tables(entry: Mapping[str, Any], place: str, scope: Scope) -> I
 def _read_coefficients(
     table: Mapping[str, Any], where: str, *, scope: Scope, inherited: Mapping[str, CorrelationCoefficient]
 ) -> list[CorrelationCoefficient]:
-    """The coefficient of a table, or with ``each`` one of its own for each pair, ``NAME[first, second]``."""
+    """The coefficient of a table; with ``each`` one coefficient per pair, ``NAME[first, second]``."""
     if not flag(table, "each", where=where):
         return [_read_coefficient(table, where, scope=scope, inherited=inherited)]
     name = text(table, "name", where=where)
@@ -140,7 +140,7 @@ def _read_coefficients(
 
 
 def _own_name(name: str, pair: CorrelationPair) -> str:
-    """Name of the coefficient that one pair of a family has."""
+    """Name of the coefficient of one pair."""
     return f"{name}[{pair.first}, {pair.second}]"
 
 
@@ -174,14 +174,16 @@ def _read_coefficient(
         msg = f"{where}: it correlates nothing; name at least one pair, or remove the coefficient"
         raise FileFormatError(msg)
     numbers = {key: number(table[key], where=f"{where}.{key}") for key in ("nominal", "low", "high") if key in table}
+    base = inherited.get(name)
     defaults = {
-        "title": inherited[name].title if name in inherited else "",
+        "title": base.title if base else "",
         "prior": "uniform",
         "published_half_shift": "",
         "published_half_error_shift": "",
-        "scan_group": inherited[name].scan_group if name in inherited else "",
+        "scan_group": base.scan_group if base else "",
     }
     values = {key: text(table, key, where=where, default=default) for key, default in defaults.items()}
+    prior = values.pop("prior")
     descending = flag(table, "descending", where=where)
     low, high = numbers.get("low"), numbers.get("high")
     if low is not None and high is not None and not flag(table, "nominal_outside_range", where=where):
@@ -200,17 +202,14 @@ def _read_coefficient(
             nominal=numbers["nominal"],
             low=low,
             high=high,
-            scan_group=values["scan_group"],
             descending=descending,
-            title=values["title"],
-            prior=check_choice(values["prior"], PRIOR_SHAPES, where=f"prior of coefficient {name!r}"),
-            published_half_shift=values["published_half_shift"],
-            published_half_error_shift=values["published_half_error_shift"],
+            prior=check_choice(prior, PRIOR_SHAPES, where=f"prior of coefficient {name!r}"),
+            **values,
         )
 
 
 class BlockTables:
-    """The tables of blocks of one model; each is read once."""
+    """The CSV tables of the blocks of one model; each is read once."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -221,8 +220,8 @@ class BlockTables:
         """The blocks that the key ``blocks`` of a TOML table names, in its order; none without the key.
 
         Raises:
-            FileFormatError, UnknownNameError, DuplicateNameError, InvalidNumberError, InvalidMatrixError: as the content
-                demands, each with the key, or the file and line.
+            FileFormatError, UnknownNameError, DuplicateNameError, InvalidNumberError, InvalidMatrixError: for wrong content,
+                each with the key, or the file and line.
         """
         if "blocks" not in owner:
             return []
@@ -241,10 +240,10 @@ class BlockTables:
         return [_block(name, rows[name], path) for name in names]
 
     def check_all_used(self) -> None:
-        """Every block of every table is named somewhere.
+        """Check that every block of every table is used.
 
         Raises:
-            UnknownNameError: one is not.
+            UnknownNameError: a block is not used.
         """
         for path, blocks in self._tables.items():
             for name, rows in blocks.items():

@@ -1,10 +1,10 @@
-"""What a coefficient correlates: experiments, estimates or patterns of names in ``model.toml``, as pairs of nuisances.
+"""Pairs of nuisances that a coefficient of ``model.toml`` correlates, from experiments, estimates or patterns of names.
 
-``between`` speaks of the nuisances of one source: ``["ATLAS", "CMS", "D0"]`` correlates them across these experiments,
-``["ljets", "dilepton"]`` those of these estimates, ``"experiments"`` across all experiments, ``"all"`` every pair of them,
-inside an experiment too.  A name that an experiment and an estimate have is the experiment.  ``blocks`` states products of
-estimates, and ``pairs`` the nuisances themselves, where ``*`` and ``?`` stand for any letters: every nuisance that matches
-the first is paired with every one that matches the second.
+``between`` correlates nuisances of one source: ``["ATLAS", "CMS", "D0"]`` those of different experiments in the list,
+``["ljets", "dilepton"]`` those of these estimates, ``"experiments"`` those of different experiments, and ``"all"`` every
+pair, inside an experiment too.  A name of both an experiment and an estimate means the experiment.  ``blocks`` states
+products of lists of estimates.  ``pairs`` states the nuisances themselves, by name or by pattern: every nuisance that
+matches the first pattern is paired with every one that matches the second.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ ACROSS: Final = "experiments"
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """What category coefficients may speak of.
+    """The nuisances that coefficients can correlate.
 
     Attributes:
         sources: known sources.
         experiments: experiment -> its estimates in the budget.
-        members: source -> experiment -> label -> nuisance; the label is the estimate of a nuisance of the budget, and the
-            nuisance itself otherwise.
+        members: source -> experiment -> label -> nuisance; the label of a nuisance of the budget is its estimate, that of
+            any other nuisance is its name.
     """
 
     sources: Collection[str]
@@ -45,7 +45,7 @@ class Scope:
     members: Mapping[str, Mapping[str, Mapping[str, str]]]
 
     def labels(self, source: str) -> dict[str, str]:
-        """Label -> nuisance of a source, of all experiments."""
+        """Label -> nuisance of a source, for all experiments."""
         return {label: name for found in self.members.get(source, {}).values() for label, name in found.items()}
 
     def nuisances(self) -> list[str]:
@@ -77,7 +77,7 @@ def stated_pairs(table: Mapping[str, Any], where: str, scope: Scope) -> tuple[Co
     """Pairs of nuisances from ``pairs`` and ``opposite_pairs``, in this order.
 
     Raises:
-        FileFormatError: it is no list of pairs of names, or two patterns give one pair twice.
+        FileFormatError: a value is not a list of pairs of names.
         UnknownNameError: a pattern matches no nuisance.
         InvalidNumberError: a nuisance is paired with itself.
     """
@@ -108,25 +108,25 @@ def _read_pairs(table: Mapping[str, Any], key: str, sign: int, where: str, scope
             seen = {frozenset((p.first, p.second)) for p in pairs}
             for first, second in itertools.product(*sides):
                 if several and (first == second or frozenset((first, second)) in seen):
-                    continue  # a pattern that matches both sides: each pair once, none with itself
+                    continue  # patterns that match the same nuisances: each pair once, no nuisance with itself
                 seen.add(frozenset((first, second)))
                 pairs.append(CorrelationPair(first=first, second=second, sign=signed))
     return pairs
 
 
 def _is_sign(found: list[Any], *, allowed: bool) -> bool:
-    """Whether what stands behind two names is nothing, or a sign where that is allowed."""
+    """Whether the entries after two names are none, or one sign where that is allowed."""
     return not found or (allowed and len(found) == 1 and type(found[0]) is int and found[0] in (-1, 1))
 
 
 def category_pairs(table: Mapping[str, Any], source: str, where: str, scope: Scope) -> tuple[CorrelationPair, ...]:
-    """Pairs of a category from ``between`` or ``blocks``; the sign is the product of the members' signs.
+    """Pairs of nuisances from ``between`` or ``blocks``; the sign of a pair is the product of the signs of its members.
 
     Raises:
-        FileFormatError, UnknownNameError, InvalidNumberError: as the content demands.
+        FileFormatError, UnknownNameError, InvalidNumberError: for wrong content.
     """
     if not source:
-        msg = f"{where}: 'between' and 'blocks' speak of estimates; name the 'source' whose nuisances are meant"
+        msg = f"{where}: 'between' and 'blocks' name estimates; name the 'source' whose nuisances are meant"
         raise FileFormatError(msg)
     if "between" in table:
         ends = _ends(table, source, where, scope)
@@ -154,7 +154,7 @@ def category_pairs(table: Mapping[str, Any], source: str, where: str, scope: Sco
 
 
 def _ends(table: Mapping[str, Any], source: str, where: str, scope: Scope) -> list[list[str]]:
-    """Labels of what ``between`` names, of which any two are correlated."""
+    """Lists of labels for the names in ``between``; any two lists are correlated."""
     place = f"{where}.between"
     members = {key: list(found) for key, found in scope.members.get(source, {}).items()}
     labels = list(scope.labels(source))
@@ -178,7 +178,7 @@ def _ends(table: Mapping[str, Any], source: str, where: str, scope: Scope) -> li
         if name in labels and name not in scope.experiments:
             ends.append([name])
             continue
-        # Where no estimate is named an unknown name is an experiment with a typing error.
+        # If no estimate is named, an unknown name must be a misspelled experiment.
         estimates = [end for end in ends if end not in members.values()]
         kind = "experiment or estimate" if estimates else "experiment"
         known_name(name, [*scope.experiments, *(labels if estimates else [])], kind=kind, where=place)

@@ -1,4 +1,4 @@
-"""Assumption sets as ``model.toml`` holds them: categories where the pairs have that form, sets that extend others."""
+"""Writer of assumption sets in ``model.toml``: categories where the pairs have that form, and sets that extend others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bayescomb.inputs.assumptions import AssumptionSet, CorrelationBlock, Correl
 
 __all__ = ["blocks_text", "coefficient_table", "common_blocks", "find_base"]
 
-# A list of blocks of pairs must save this many entries per block to be easier to read than the pairs.
+# Blocks are written in place of pairs if there are at least this many pairs per block.
 PAIRS_PER_BLOCK: Final = 4
 
 
@@ -37,12 +37,12 @@ def common_blocks(sets: Iterable[AssumptionSet]) -> tuple[CorrelationBlock, ...]
 def find_base(
     target: AssumptionSet, earlier: Sequence[AssumptionSet], n_common: int
 ) -> tuple[AssumptionSet | None, list[CorrelationCoefficient], list[CorrelationBlock]]:
-    """The earlier set whose extension is shortest, and the coefficients and blocks that are to be added to it.
+    """The earlier set with the shortest extension, and the coefficients and blocks to be added to it.
 
     Args:
         target: the set to be written.
         earlier: the sets before it.
-        n_common: number of blocks at the beginning that all sets share.
+        n_common: number of leading blocks that all sets share.
     """
     best: tuple[AssumptionSet | None, list[CorrelationCoefficient], list[CorrelationBlock]]
     best = None, list(target.coefficients), list(target.blocks[n_common:])
@@ -57,7 +57,7 @@ def find_base(
 def _additions[Item: (CorrelationCoefficient, CorrelationBlock)](
     base: Sequence[Item], items: Sequence[Item], content: Callable[[Item], Any]
 ) -> list[Item] | None:
-    """What is new or other in the items, ``None`` if they are not the base replaced by name and continued."""
+    """Items that are not in the base; ``None`` if the items do not begin with the names of the base, in its order."""
     if [item.name for item in base] != [item.name for item in items[: len(base)]]:
         return None
     same = [content(a) == content(b) for a, b in zip(base, items, strict=False)]
@@ -72,9 +72,9 @@ def coefficient_table(coefficient: CorrelationCoefficient, scope: Scope, *, repl
     """A coefficient as TOML table.
 
     Args:
-        coefficient: what is written.
-        scope: what a category can speak of.
-        replaces: whether it takes the place of one that its set inherits, of which nothing may show through.
+        coefficient: the coefficient to write.
+        scope: the nuisances that a category can correlate.
+        replaces: whether it replaces an inherited coefficient, so that inheritable keys are written even if empty.
     """
     c = coefficient
     inside = c.low is None or c.high is None or c.low <= c.nominal <= c.high
@@ -96,7 +96,7 @@ def coefficient_table(coefficient: CorrelationCoefficient, scope: Scope, *, repl
 
 
 def _pairs(pairs: Sequence[CorrelationPair]) -> dict[str, Any]:
-    """The pairs in their order, those of opposite sign in a list of their own where they are last."""
+    """The pairs in their order; those with the opposite sign have their own list if they are all last."""
     opposite = [p.sign < 0 for p in pairs]
     if opposite != sorted(opposite):
         return {"pairs": [[p.first, p.second, -1] if p.sign < 0 else [p.first, p.second] for p in pairs]}
@@ -108,7 +108,7 @@ def _pairs(pairs: Sequence[CorrelationPair]) -> dict[str, Any]:
 
 
 def _category(coefficient: CorrelationCoefficient, scope: Scope) -> dict[str, Any] | None:
-    """The pairs as products of members of the source with a sign each; ``None`` if they are none, or hardly."""
+    """The pairs as products of lists of estimates; ``None`` if they are no products, or if these are not shorter."""
     labels = {name: label for label, name in scope.labels(coefficient.source).items()} if coefficient.source else {}
     pairs = [(labels.get(p.first), labels.get(p.second), p.sign) for p in coefficient.pairs]
     if any(first is None or second is None for first, second, _ in pairs):
@@ -127,7 +127,7 @@ def _category(coefficient: CorrelationCoefficient, scope: Scope) -> dict[str, An
 
 
 def _products(pairs: Sequence[tuple[str, str, int]]) -> list[tuple[list[str], list[str]]]:
-    """The pairs, in their order, as products of a left and a right list."""
+    """The pairs in their order, as products of a left and a right list."""
     rows: list[tuple[str, list[str]]] = []
     for first, second, _ in pairs:
         if rows and rows[-1][0] == first:
@@ -144,7 +144,7 @@ def _products(pairs: Sequence[tuple[str, str, int]]) -> list[tuple[list[str], li
 
 
 def _negative(pairs: Sequence[tuple[str, str, int]]) -> list[str] | None:
-    """Members whose sign is -1 where the sign of every pair is the product of two signs; ``None`` if it is not."""
+    """Members with sign -1, if the sign of every pair is the product of the signs of its members; otherwise ``None``."""
     links: dict[str, list[tuple[str, int]]] = {}
     for first, second, sign in pairs:
         links.setdefault(first, []).append((second, sign))
@@ -161,7 +161,7 @@ def _negative(pairs: Sequence[tuple[str, str, int]]) -> list[str] | None:
                     signs[other] = signs[name] * sign
                     component.append(other)
         minus = [name for name in component if signs[name] < 0]
-        # Flipping all signs gives the same products: the shorter list is written.
+        # Opposite signs of all members give the same products: the shorter list is written.
         negative += minus if 2 * len(minus) <= len(component) else [n for n in component if signs[n] > 0]
     sizes = {name: -1 if name in set(negative) else 1 for name in links}
     return sorted(negative) if all(sizes[a] * sizes[b] == sign for a, b, sign in pairs) else None

@@ -23,7 +23,7 @@ from bayescomb.output.statements import settings
 from bayescomb.output.tables.averages import average_tables
 from bayescomb.output.tables.impacts import impact_table
 from bayescomb.output.tables.result import compatibility_table, cost_table, summary_table
-from bayescomb.output.tables.scan import moves_table, scan_table
+from bayescomb.output.tables.scan import largest_moves, moves_table, scan_table
 from bayescomb.output.tables.table import Column, Table, fixed_column, number_column, text_column
 from bayescomb.output.text_layout import MANY
 from bayescomb.output.words import typeset
@@ -58,8 +58,9 @@ def result_tables(results: Results) -> dict[str, Table]:
 
 
 def _scan(results: Results) -> Table:
-    many = len(results.parameters) > MANY
-    return moves_table(results.scan) if many else scan_table(results.scan, results.parameters)
+    if len(results.parameters) > MANY:
+        return moves_table(results.scan, largest_moves(results.scan))
+    return scan_table(results.scan, results.parameters)
 
 
 def _pulls(results: Results) -> Table:

@@ -105,7 +105,9 @@ BARE = 'values = "Table 1"\nstatistical = "stat"\n'
 
 def test_shifts_to_one_side_are_kept_with_a_warning(tmp_path):
     errors = {"stat": STAT.tolist(), "sys": [(0.5, 0.3), (0.5, -0.5), 0.1]}
-    with pytest.warns(InputWarning, match=r"1 two-sided shifts go to one side .*row 1 \(\+0.5, \+0.3\).*sign is missing"):
+    with pytest.warns(
+        InputWarning, match=r"1 two-sided shifts have the same sign .*row 1 \(\+0.5, \+0.3\).*check the signs"
+    ):
         measurement = load(tmp_path, tables(errors), BARE + 'labels = "sys"', entry=NO_SOURCES)
     assert measurement.down_responses[0, 0] == 0.3
 
@@ -126,11 +128,11 @@ def test_a_repeated_label_does_not_pass_as_one(tmp_path):
 
 def test_of_repeated_labels_none_may_be_absent(tmp_path):
     errors = [("stat", STAT.tolist()), ("sys", [0.1, 0.2, 0.3]), ("sys", [0.3, None, 0.1])]
-    with refused(UnknownNameError, "'sys'", "says nothing"):
+    with refused(UnknownNameError, "'sys'", "which the mapping does not name"):
         load(tmp_path, tables(errors), BARE + 'labels = "sys_*"', entry=NO_SOURCES)
     with (
         pytest.warns(InputWarning, match="'sys'"),
-        refused(FileFormatError, "row 2 (50 - 100)", "nobody knows which is absent"),
+        refused(FileFormatError, "row 2 (50 - 100)", "it is not known which of the errors"),
     ):
         load(tmp_path, tables(errors), BARE + 'labels = "sys*"\nabsent_is_zero = true', entry=NO_SOURCES)
 
@@ -294,10 +296,10 @@ def test_rows_are_left_out_of_all_tables(tmp_path):
         ('statistical = "stat"', FileFormatError, ["missing key 'values'"]),
         ('values = "Table 1"\nvalue = 1', UnknownNameError, ["unknown key 'value'", "'values'"]),
         ('values = "Table 1"\nstatistical = "Stat"', UnknownNameError, ["'Stat'", "'stat', 'sys,JES', 'sys,lumi'"]),
-        (BARE, UnknownNameError, ["'sys,JES', 'sys,lumi'", "says nothing", "'ignore'"]),
+        (BARE, UnknownNameError, ["'sys,JES', 'sys,lumi'", "which the mapping does not name", "'ignore'"]),
         (BARE + 'labels = "sys,*"\nignore = "x"', UnknownNameError, ["ignore: 'x' matches no label"]),
         ('values = "Table 1"\nlabels = "sys*"\nignore = "stat"', FileFormatError,
-         ["nothing says what the statistical part is"]),
+         ["the statistical part is not stated"]),
         (MAPPING + 'breakdown = "Nowhere"', UnknownNameError, ["breakdown[0]", "no table 'Nowhere'"]),
         (MAPPING + 'pulls = "Table 1"', FileFormatError, ["pulls, nuisance_correlation", "give both, or none"]),
         (MAPPING + 'statistical_correlation = "Total"', FileFormatError, ["keep one of the two"]),
@@ -308,7 +310,7 @@ def test_rows_are_left_out_of_all_tables(tmp_path):
         ('values = { table = "Table 1", columns = "SIG" }', UnknownNameError, ["unknown key 'columns'"]),
         (BARE + 'labels = "*"\nbreakdown = { table = "Total", up = "a" }', FileFormatError, ["'up' and 'down'"]),
         (BARE + 'labels = "sys*"\nstatistical_covariance = "Table 1"', FileFormatError, ["are no matrix", "a row for"]),
-        (BARE + 'labels = "sys*"\nbreakdown = "Total"', UnknownNameError, ["not those of the values", "9 only here"]),
+        (BARE + 'labels = "sys*"\nbreakdown = "Total"', UnknownNameError, ["not those of the values", "9 only in"]),
     ],
 )  # fmt: skip
 def test_a_misnamed_thing_is_answered_with_what_is_there(tmp_path, mapping, error, said):
@@ -322,6 +324,7 @@ def test_a_misnamed_thing_is_answered_with_what_is_there(tmp_path, mapping, erro
         ('["bin1", "bin2", "bin3"]', '["bin1", "bin2"]', FileFormatError, ["2 found, 3 needed", "0 - 50, 50 - 100"]),
         ('["bin1", "bin2", "bin3"]', '{ "0 - 50" = "bin1" }', UnknownNameError, ["rows '50 - 100', '100 - 200'"]),
         ('["bin1", "bin2", "bin3"]', '{ "0-50" = "bin1" }', UnknownNameError, ["no row '0-50'", "'0 - 50'"]),
+        ('"bin3"]', "1]", FileFormatError, ["['100 - 200']: 1 found", '"NAME" of an observable']),
         ('"bin3"]', '"bin4"]', UnknownNameError, ["unknown observable 'bin4'"]),
         ('observables = ["bin1", "bin2", "bin3"]', "", UnknownNameError, ["unknown observable"]),
         ('experiment = "ATLAS"', "statistical = [1]", FileFormatError, ["'statistical' found beside 'hepdata'"]),

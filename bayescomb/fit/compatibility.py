@@ -1,4 +1,4 @@
-"""Compatibility of each input with the rest: how much worse the rest fits when it joins."""
+"""Compatibility of each input with the rest: the growth of chi2 when it joins the others."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Compatibility:
     """One measurement, estimate or experiment against all others.
 
     Attributes:
-        name: of it.
-        by: what it is.
+        name: name of the input.
+        by: kind of the input.
         chi2: chi2 of all less chi2 of the rest; for linear responses distributed as chi2 with ``ndf`` degrees of freedom,
             whatever the correlations.  Tension inside the measurement counts too.  Post-fit pulls of the measurement are
-            data of their own, which correlated nuisances of the rest feel: they stay, and only its estimates are left out.
+            data that constrain correlated nuisances of the rest: they stay, and only its estimates are left out.
         ndf: degrees of freedom of all less those of the rest.
         p_value: ``None`` if ``ndf`` is 0, as nothing tests the measurement then, or if there is a problem.
         problem: why there is no number, empty if there is one.
@@ -49,14 +49,14 @@ class Compatibility:
 @expects(combination="combination")
 @single_threaded
 def compatibility(combination: Combination, *, by: InputKind = "measurement") -> tuple[Compatibility, ...]:
-    """One entry per input, at nominal coefficients; none where there is one only.
+    """One entry per input, at nominal coefficients; no entries for a single input.
 
     Args:
         combination: what is combined.
-        by: what an input is, ``"measurement"``, ``"estimate"`` or ``"experiment"``.
+        by: kind of an input, ``"measurement"``, ``"estimate"`` or ``"experiment"``.
 
     Raises:
-        OptionError: it is none of them.
+        OptionError: ``by`` is none of these words.
         InfeasibleCorrelationError: the nominal coefficients leave the feasible set.
 
     Examples:
@@ -93,7 +93,7 @@ def compatibility(combination: Combination, *, by: InputKind = "measurement") ->
 
 
 def input_groups(combination: Combination, by: InputKind) -> dict[str, tuple[str, ...]]:
-    """Name of each input -> its estimates; of experiments none if an input names none.
+    """Name of each input -> its estimates; empty by experiment if an input names none.
 
     Examples:
         >>> import bayescomb as bc
@@ -111,7 +111,7 @@ def input_groups(combination: Combination, by: InputKind) -> dict[str, tuple[str
 
 
 def _freeable(combination: Combination) -> bool:
-    """Whether leaving estimates out of a fit is the same as an unknown shift of each: chi2 is a sum of squares of theirs."""
+    """Whether an unknown shift of an estimate leaves it out of the fit: chi2 is a quadratic form of the estimates."""
     return (
         combination.linear
         and not combination.extraction
@@ -123,7 +123,7 @@ def _freeable(combination: Combination) -> bool:
 def _freed(fitter: Fitter, correlation: FloatArray, members: Sequence[str]) -> tuple[float, int]:
     """Chi2 and degrees of freedom of the rest, from the linear model of all: its chi2 with an unknown shift per member.
 
-    It saves making and checking a combination per input, which takes several times as long as its fit.
+    Making and checking a combination per input would take several times as long as its fit.
     """
     model, design = fitter.linear, fitter.combination.design
     out = np.isin(model.estimates, members)

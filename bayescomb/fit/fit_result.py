@@ -1,14 +1,14 @@
-"""What a fit gives: parameters, nuisances and their errors, and what was held or fitted besides."""
+"""Results of a fit: parameters, nuisances, their errors, fitted sizes of sources and other minima."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from bayescomb.base.arrays import BoolArray, FloatArray
+from bayescomb.base.arrays import FloatArray, IntArray
 from bayescomb.base.checks import FrozenMapping
 from bayescomb.base.choices import ScaleRule
 from bayescomb.likelihood.linear_gaussian import Solution
@@ -67,11 +67,11 @@ class FittedSizes:
     """Uncertain sizes of sources after the fit.
 
     Attributes:
-        sizes: m of them.
+        sizes: the m sizes.
         fit: their fitted values.
         profile: the likelihood they were fitted to.
         certain: the fit with the sizes held there.
-        variance: what not knowing each size adds to the variance of each parameter, shape (m, P).
+        variance: part of the variance of each parameter by each uncertain size, shape (m, P).
     """
 
     sizes: tuple[UncertainSize, ...]
@@ -83,7 +83,7 @@ class FittedSizes:
 
 @dataclass(frozen=True, kw_only=True)
 class SecondDerivatives:
-    """Covariances by the second derivatives of chi2 at its minimum, as HESSE has them: what Convino's definitions refer to.
+    """Covariances by the second derivatives of chi2 at its minimum, as in HESSE; Convino's definitions refer to these.
 
     Attributes:
         covariance: shape (P, P).
@@ -126,13 +126,13 @@ class Fit:
         cross_covariance: of parameters and nuisances, shape (P, N).
         on_kink: nuisances that sit on the kink of an asymmetric response; the linearised one has the mean of both slopes.
         solution: of the linear model, the tangent at the minimum where chi2 is not quadratic, with all that is linear in
-            the data: influence, weights and parts of the errors.  What it says of values and pulls is the tangent's.
+            the data: influence, weights and parts of the errors.  Its values and pulls are those of the tangent.
         theta: all variables of a numerical fit; empty for closed forms.
         second: ``None`` where chi2 is quadratic, on a kink and without Delta chi2 = 1 errors.
         correlation: C that it was fitted with, shape (N, N); uncertain sizes at their fitted values.
-        sizes: what was fitted of the uncertain sizes, ``None`` if all are certain.
-        at_bound: parameters that their bound holds at 0.  Nothing is linear there: covariances, weights and influence are 0,
-            and those of the others hold with these at 0.
+        sizes: the fitted sizes of sources, ``None`` if all are certain.
+        at_bound: parameters that their bound holds at 0.  Their covariances, weights and influence are 0; those of the
+            others are with these held at 0.
         others: other minima, the lowest first; looked for with ``errors="minos"`` only.
     """
 
@@ -155,9 +155,50 @@ class Fit:
     at_bound: tuple[str, ...] = ()
     others: tuple[OtherMinimum, ...] = ()
 
+    @classmethod
+    def of(
+        cls,
+        solution: Solution | DerivedSolution,
+        *,
+        chi2: float,
+        mean: FloatArray | None,
+        up: FloatArray | None = None,
+        down: FloatArray | None = None,
+        theta: FloatArray | None = None,
+        at_bound: Sequence[int] | IntArray = (),
+    ) -> Fit:
+        """The fit that a solution of the linear model describes.
+
+        Args:
+            solution: P parameters, N nuisances.
+            chi2: its minimum.
+            mean: prior mean of the nuisances, shape (N,); ``None`` leaves the nuisances out, whose variances take time.
+            up: upper Delta chi2 = 1 errors, shape (P,); those of the linearised model by default.
+            down: the lower ones, below 0, shape (P,), likewise.
+            theta: variables of a numerical fit.
+            at_bound: positions of the parameters that their bound holds at 0.
+        """
+        error = np.sqrt(np.diag(solution.covariance))
+        nothing = np.zeros(0)
+        return cls(
+            parameters=solution.parameters,
+            nuisances=() if mean is None else solution.model.nuisances,
+            values=solution.values,
+            covariance=solution.covariance,
+            up=error if up is None else up,
+            down=-error if down is None else down,
+            chi2=chi2,
+            pulls=nothing if mean is None else mean + solution.pulls,
+            nuisance_variance=nothing if mean is None else solution.nuisance_variance,
+            cross_covariance=np.zeros((len(error), 0)) if mean is None else solution.cross_covariance,
+            solution=solution,
+            theta=nothing if theta is None else theta,
+            at_bound=tuple(solution.parameters[i] for i in at_bound),
+        )
+
     @property
     def hesse(self) -> Fit:
-        """The fit with the covariances of the second derivatives, where there are any."""
+        """The fit with the covariances of the second derivatives, where it has them."""
         if self.second is None:
             return self
         return replace(
@@ -169,10 +210,14 @@ class Fit:
 
     @property
     def errors(self) -> FloatArray:
-        """Of the linearised model, shape (P,); NaN for what is at its bound."""
-        return np.where(self.bound_hit, np.nan, np.sqrt(np.diag(self.covariance)))
+        """Errors of the linearised model, shape (P,); NaN for a parameter at its bound."""
+        return self.nan_at_bound + np.sqrt(np.diag(self.covariance))
 
     @property
-    def bound_hit(self) -> BoolArray:
-        """Which parameters their bound holds at 0, shape (P,)."""
-        return np.array([name in self.at_bound for name in self.parameters], dtype=bool)
+    def nan_at_bound(self) -> FloatArray:
+        """NaN for parameters that their bound holds at 0, which have an interval but no error; 0 for others, shape (P,)."""
+        return np.array([np.nan if name in self.at_bound else 0.0 for name in self.parameters])
+
+    def positions(self, names: Iterable[str]) -> list[int]:
+        """Positions of some parameters."""
+        return [self.parameters.index(name) for name in names]

@@ -1,14 +1,12 @@
-r"""Maximum-likelihood fits at fixed coefficients: closed form where chi2 is quadratic, iminuit where it is not.
+r"""Maximum-likelihood fits at fixed coefficients, in closed form or by iminuit, and their normalised results.
 
 Profile, impacts, scans and compatibility all fit through :class:`Fitter`, which prepares once what does not depend on the
 coefficients.  Holding nuisances at given values is conditioning their prior: N(m, C') with
 C' = C - C_g C_gg^+ C_g^T and m = C_g C_gg^+ lambda_g, which serves a singular C too.
 
-Normalised results: observables divided by their sum.
-
-With S the sum of the values x and y = x / S, the derivative of y is J = (1 - y 1^T) / S, so that the covariance of y is
-J V J^T, of rank one less than its size.  The interval beside it has in place of V the correlations of the second derivatives
-with the larger of the Delta chi2 = 1 errors, the choice of Convino, whose toys this replaces.
+Normalised results are the observables x divided by their sum S.  The derivative of y = x / S is J = (1 - y 1^T) / S, so that
+the covariance of y is J V J^T, of rank one less than its size.  For their intervals V consists of the correlations of the
+second derivatives and the larger of the Delta chi2 = 1 errors, the choice of Convino, whose toys this replaces.
 """
 
 from __future__ import annotations
@@ -45,8 +43,8 @@ class Fitter:
     """Fits of one combination at any coefficients.
 
     Args:
-        combination: what is fitted.
-        linear: its linear model with other data, that of its own data by default.
+        combination: the combination to fit.
+        linear: its linear model with other data; by default that with its own data.
     """
 
     def __init__(self, combination: Combination, *, linear: LinearModel | None = None) -> None:
@@ -81,13 +79,13 @@ class Fitter:
         return theory(self.combination)
 
     def with_theory(self, correlation: FloatArray) -> FloatArray:
-        """C with the prior of the theory nuisances and of normal scales after it, if a mass is extracted."""
+        """C, followed by the prior of the theory nuisances and of normal scales if a mass is extracted."""
         return correlation if self.theory is None else self.theory.with_prior(correlation)
 
     def correlation(
         self, coefficients: ArrayLike | Mapping[str, float] | None = None
     ) -> tuple[FloatArray, tuple[Repair, ...]]:
-        """C at the coefficients, nominal by default, theory nuisances included, and what was repaired.
+        """C at the coefficients, nominal by default, theory nuisances included, and the repairs.
 
         Raises:
             InfeasibleCorrelationError: the coefficients leave the feasible set of the treatment in force.
@@ -123,9 +121,9 @@ class Fitter:
 
         Args:
             correlation: C, shape (N, N).
-            held: the prior of :meth:`hold` in its place.
-            errors: ``"minos"``, ``"crossing"`` (Delta chi2 = 1 too, but without MINOS as starting point: faster) or
-                ``"hesse"``; the same where chi2 is quadratic.
+            held: the prior of :meth:`hold`, used instead of C.
+            errors: ``"minos"``, ``"crossing"`` (Delta chi2 = 1 as well, faster because MINOS gives no starting point) or
+                ``"hesse"``; all are the same where chi2 is quadratic.
             near: an earlier fit of the same combination used as starting point.
             of: parameters whose Delta chi2 = 1 errors are wanted; all by default.
 
@@ -177,11 +175,11 @@ class Fitter:
         return scaled(correlation, self.sizes(correlation), np.asarray(scales, dtype=float))
 
     def certain(self, correlation: FloatArray, *, errors: FitErrors = "hesse") -> Fit:
-        """The fit with all sizes as C has them, whatever is uncertain."""
+        """The fit with all sizes as in C, none of them uncertain."""
         return self.fit(correlation, held=Held(mean=np.zeros(len(correlation)), correlation=correlation), errors=errors)
 
     def _uncertain(self, correlation: FloatArray, *, errors: FitErrors, of: Collection[str] | None) -> Fit:
-        """The sizes of sources fitted too; everything linear is that of the fit at these sizes."""
+        """The fit with the sizes of sources fitted too; everything linear is that at the fitted sizes."""
         from bayescomb.fit.minimise.sizes import STEP, SizeProfile
         from bayescomb.likelihood.uncertain_sizes import scaled
 
@@ -230,25 +228,11 @@ class Fitter:
         free = solve(model, held.correlation)
         bounded = positions(model.parameters, tuple(self.combination.bounds))
         solution, active = within_bounds(free, bounded)
-        error = np.sqrt(np.diag(solution.covariance))
-        up, down = error, -error
+        up = down = None
         if len(bounded) and errors != "hesse":
-            ends = [bounded_interval(free.values, free.root, bounded, i) for i in range(len(error))]
+            ends = [bounded_interval(free.values, free.root, bounded, i) for i in range(len(free.values))]
             up, down = (np.array(end) for end in zip(*ends, strict=True))
-        return Fit(
-            parameters=model.parameters,
-            nuisances=model.nuisances,
-            values=solution.values,
-            covariance=solution.covariance,
-            up=up,
-            down=down,
-            chi2=solution.chi2,
-            pulls=held.mean + solution.pulls,
-            nuisance_variance=solution.nuisance_variance,
-            cross_covariance=solution.cross_covariance,
-            solution=solution,
-            at_bound=tuple(model.parameters[i] for i in active),
-        )
+        return Fit.of(solution, chi2=solution.chi2, mean=held.mean, up=up, down=down, at_bound=active)
 
     def _surface(self, held: Held, fit: Fit) -> Surface:
         """Chi2 around the minimum of a fit."""
@@ -278,22 +262,7 @@ class Fitter:
             correlation=held.correlation,
             errors=errors,
         )
-        solution = fitted.solution
-        inner = solution.inner
-        return Fit(
-            parameters=solution.parameters,
-            nuisances=solution.model.nuisances,
-            values=solution.values,
-            covariance=solution.covariance,
-            up=fitted.up,
-            down=fitted.down,
-            chi2=fitted.chi2,
-            pulls=held.mean + inner.pulls,
-            nuisance_variance=inner.nuisance_variance,
-            cross_covariance=solution.cross_covariance,
-            theta=fitted.theta,
-            solution=solution,
-        )
+        return Fit.of(fitted.solution, chi2=fitted.chi2, mean=held.mean, up=fitted.up, down=fitted.down, theta=fitted.theta)
 
     @cached_property
     def _free_names(self) -> frozenset[str]:
@@ -321,7 +290,7 @@ def normalised_fit(combination: Combination, fit: Fit) -> tuple[Fit, FloatArray]
     """
     if not combination.normalise:
         return fit, np.eye(len(fit.parameters))
-    index = [fit.parameters.index(name) for name in normalised_names(combination)]
+    index = fit.positions(normalised_names(combination))
     total = float(fit.values[index].sum())
     if not total > 0:
         msg = f"combination {combination.name!r}: the observables sum to {total:g}, a normalisation needs a sum above 0"

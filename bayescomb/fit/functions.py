@@ -1,8 +1,8 @@
-r"""Functions of what was fitted, beside it: observables with a formula and derived quantities.
+r"""Functions of the fitted variables: observables with a formula and derived quantities.
 
 With J the derivative of the functions by the parameters at the minimum, values and everything linear (covariance, weights,
 parts of the errors) follow from J.  The ends of the Delta chi2 = 1 interval of a function g are its extremes over
-:math:`\chi^2 \le \chi^2_\mathrm{min} + 1`, which is the profile over all else: there
+:math:`\chi^2 \le \chi^2_\mathrm{min} + 1`, which profiles all other variables: there
 :math:`\nabla g = \mu \nabla \chi^2`, and Newton's steps solve for the point and for mu with exact second derivatives.
 """
 
@@ -27,7 +27,7 @@ __all__ = ["Surface", "curved_surface", "quadratic_surface", "with_functions"]
 
 NEWTON_STEPS = 60
 # Newton's steps end where no component moves by more than this part of its error; chi2 then has grown by 1 to rounding.
-SETTLED = 1e-11
+SETTLED = 1e-9
 # Growth of chi2 at an end may differ from 1 by this, so that an error is good to half of it.
 GROWN = 1e-6
 
@@ -84,7 +84,7 @@ def curved_surface(
     Args:
         chi2: the objective.
         theta: its minimum, shape (size,).
-        covariance: of theta, 0 for what is held, shape (size, size).
+        covariance: of theta, 0 for held components, shape (size, size).
         bounds: ends of the ranges of variables.
         held: components that stay.
     """
@@ -109,7 +109,7 @@ def curved_surface(
 
 
 def with_functions(combination: Combination, fit: Fit, surface: Surface | None, *, of: Collection[str] | None = None) -> Fit:
-    """The fit with the functions of its variables after its parameters.
+    """The fit with functions of its variables as further parameters.
 
     Args:
         combination: what was fitted.
@@ -179,7 +179,7 @@ def _extended(covariance: FloatArray, jacobian: FloatArray) -> FloatArray:
 def _solution(
     solution: Solution | DerivedSolution, parameters: tuple[str, ...], values: FloatArray, rows: FloatArray
 ) -> DerivedSolution:
-    """Everything linear of the rows times the parameters of a solution."""
+    """The derived solution of rows times the parameters of a solution."""
     if isinstance(solution, DerivedSolution):
         inner, by_parameter, by_nuisance = solution.inner, rows @ solution.by_parameter, rows @ solution.by_nuisance
     else:
@@ -231,7 +231,7 @@ def _by_newton(surface: Surface, node: Node, index: Mapping[str, int], sign: flo
             return None
         x = x + scale * step[:size]
         multiplier += float(step[size])
-        if np.abs(step[:size]).max() < SETTLED * 100 and abs(grown) < GROWN:
+        if np.abs(step[:size]).max() < SETTLED and abs(grown) < GROWN:
             value = float(jet(node, x[:n], index).value)
             outward = (value - float(first.value)) * sign > 0 and multiplier * sign > 0
             return value if outward and abs(surface.value(x) - lowest - 1) < GROWN else None
@@ -239,7 +239,7 @@ def _by_newton(surface: Surface, node: Node, index: Mapping[str, int], sign: flo
 
 
 def _by_search(surface: Surface, node: Node, index: Mapping[str, int], sign: float, error: float) -> float | None:
-    """The same by sequential quadratic programming, within bounds; ``None`` where that finds no extreme."""
+    """An extreme within bounds by sequential quadratic programming; ``None`` where that finds none."""
     size, n = len(surface.point), len(index)
     lowest = surface.value(surface.point)
     curvature = np.maximum(np.diag(surface.hessian(surface.point)) / 2, 1e-300)

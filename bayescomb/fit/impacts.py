@@ -52,7 +52,7 @@ PARTS: Final[dict[Parts, str]] = {
         "'stat' holding all of them. They refer to the upper error, overlap and do not add up in quadrature."
     ),
 }
-# What the statistical and systematic part of a result are, in one clause.
+# Definitions of the statistical and systematic part of a result in one clause.
 PARTS_CLAUSE: Final[dict[Parts, str]] = {
     "propagated": "propagated from the data, which add up in quadrature to the error",
     "held": "held, the upper error with all nuisances at their fitted values and the rest of it",
@@ -75,8 +75,8 @@ class ImpactResult(Shown):
             ``None`` for propagated parts.
         statistics, systematics, theory, total: dim ``parameter``; ``theory`` is by the theory nuisances of an extraction
             and in no other; the total is the error, for ``held`` the upper one.
-        unsplit: dim ``parameter``: by inputs of which only the total covariance is known, in no other part; 0 without any.
-        coupling: dim ``parameter``: what correlations between different sources contribute to propagated parts.
+        unsplit: dim ``parameter``: part by inputs of which only the total covariance is known, in no other part.
+        coupling: dim ``parameter``: part by correlations between different sources, of propagated parts.
 
     A result that its bound holds at 0 has no parts: NaN.
     """
@@ -99,17 +99,17 @@ class ImpactResult(Shown):
 
     @property
     def names(self) -> list[str]:
-        """Of the results."""
+        """Names of the results."""
         return labels(self, "total", "parameter")
 
     @property
     def sums(self) -> dict[str, xr.DataArray]:
-        """Rows below the sources: statistics, all systematics, theory, what total covariances leave undivided, total."""
+        """Rows below the sources: statistics, all systematics, theory, undivided total covariances, total."""
         return {label: getattr(self, field) for label, field in self.sum_fields.items()}
 
     @property
     def sum_fields(self) -> dict[str, str]:
-        """Label of each of the :attr:`sums` -> the field that it is."""
+        """Label of each of the :attr:`sums` -> its field."""
         label = unsplit_label(self.combination.measurements)
         divided = {"statistics": "statistics", "all systematics": "systematics"}
         if label and not any(numbers(self, field).any() for field in divided.values()):
@@ -161,7 +161,7 @@ def impacts(
 
 
 def parts_at(combination: Combination, *, coefficients: ArrayLike, scales: ArrayLike) -> ImpactResult:
-    """Propagated parts at given coefficients and given scales of uncertain sizes, whatever the data say of the sizes.
+    """Propagated parts at given coefficients and given scales of uncertain sizes, which are not fitted.
 
     Args:
         combination: what to combine.
@@ -238,7 +238,7 @@ def _propagated(fitter: Fitter, fit: Fit) -> ImpactResult:
 
 
 def part_rows(fitter: Fitter, nuisances: Sequence[str]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """Kind and name of every source, or nuisance without one, as in the inputs; and of that of each nuisance."""
+    """Rows (kind and name of a source, or of a nuisance without one) as in the inputs; and the row of each nuisance."""
     source_of = {n.name: n.source for n in fitter.combination.nuisances}
     source_of |= fitter.theory.sources if fitter.theory is not None else {}
     statistical = {n.name for n in fitter.combination.nuisances if n.statistical}
@@ -264,8 +264,8 @@ def _result(
 ) -> ImpactResult:
     """Labelled parts of the results, of arrays over the parameters of the fit; rows have a kind and a name."""
     names = [o.name for o in combination.results]
-    shown = [fit.parameters.index(name) for name in names]
-    known = np.where(fit.bound_hit, np.nan, 0.0)  # a result at its bound does not move
+    shown = fit.positions(names)
+    known = fit.nan_at_bound
     coords = {"source": [name for _, name in rows], "parameter": names, "kind": ("source", [kind for kind, _ in rows])}
 
     def row(values: FloatArray) -> Any:

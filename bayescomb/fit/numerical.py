@@ -1,4 +1,4 @@
-"""Fits of a chi2 that is not quadratic: iminuit over what is curved, the linear algebra for the rest."""
+"""Fits of a chi2 that is not quadratic: iminuit for the curved variables, linear algebra for all others."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def numerical_fit(
     of: Collection[str] | None,
     bounds: Mapping[str, tuple[float, float]] | None = None,
 ) -> Fit:
-    """Migrad over what chi2 is curved in, all else profiled exactly; what is linear is that of the tangent at the minimum.
+    """Minimum by Migrad over the curved variables, all others profiled exactly; covariances are those of the tangent there.
 
     Args:
-        parts: of the model.
+        parts: of the nonlinear model.
         held: prior of the nuisances, and values of the free ones.
         errors: ``"minos"``, ``"crossing"`` or ``"hesse"``, see :meth:`bayescomb.fit.fitter.Fitter.fit`.
         near: an earlier fit used as starting point.

@@ -1,4 +1,4 @@
-r"""Parts of the uncertainty by what causes them: statistics, nuisances, theory, uncertain sizes; propagated or held."""
+"""Parts of the uncertainty by their causes: statistics, nuisances, theory, uncertain sizes; propagated or held."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ROUNDING = 1e-12
 
 @dataclass(frozen=True, kw_only=True)
 class WholeParts:
-    """Statistics, all sources, theory, what totals leave undivided, and their sum in quadrature, each of shape (P,)."""
+    """Statistics, all sources, theory, undivided totals, and their sum in quadrature, each of shape (P,)."""
 
     statistics: FloatArray
     systematics: FloatArray
@@ -38,7 +38,7 @@ class PropagatedParts:
     """Parts of the variance of the results of a fit; P results, R rows of data, N nuisances.
 
     Attributes:
-        fitter: what made the fit.
+        fitter: the fitter of the fit.
         fit: the fit, its results not normalised.
         jacobian: d(results)/d(parameters of the fit), shape (P, P).
     """
@@ -82,7 +82,7 @@ class PropagatedParts:
 
     @property
     def sizes(self) -> FloatArray:
-        """What not knowing each of m sizes of sources adds to the variance, shape (m, P)."""
+        """Variance added by each of m uncertain sizes of sources, shape (m, P)."""
         return np.zeros((0, len(self.reach))) if self.fit.sizes is None else self.fit.sizes.variance
 
     @property
@@ -105,11 +105,11 @@ class PropagatedParts:
 
 
 class HeldParts:
-    """Errors with nuisances held at their fitted values, which is the algebra of the tangent for an extraction.
+    """Errors with nuisances held at their fitted values, for an extraction by the algebra of the tangent.
 
     Args:
-        fitter: what made the fit.
-        fit: the fit; sizes of sources stay where they were fitted.
+        fitter: the fitter of the fit.
+        fit: the fit; sizes of sources keep their fitted values.
     """
 
     def __init__(self, fitter: Fitter, fit: Fit) -> None:
@@ -162,37 +162,36 @@ class HeldParts:
         held = self.fitter.hold(self.fit, self.fit.correlation, names)
         fixed = self.fitter.fit(self.fit.correlation, held=held, near=self.fit, errors="hesse")
         weights = self._no_weights
-        weights[[self.fit.parameters.index(name) for name in fixed.parameters]] = fixed.solution.weights
+        weights[self.fit.positions(fixed.parameters)] = fixed.solution.weights
         return normalised_fit(self.fitter.combination, self.fit)[1] @ weights
 
     def _shown(self, fit: Fit) -> Fit:
         return normalised_fit(self.fitter.combination, fit)[0]
 
 
-def whole_parts(fitter: Fitter, fit: Fit, *, parts: Parts, jacobian: FloatArray | None = None) -> WholeParts:
+def whole_parts(fitter: Fitter, fit: Fit, *, parts: Parts, jacobian: FloatArray) -> WholeParts:
     """Statistics, systematics and theory of the parameters of a fit by a definition.
 
     Args:
-        fitter: what made the fit.
+        fitter: the fitter of the fit.
         fit: with Delta chi2 = 1 errors for ``held``.
         parts: ``"propagated"`` or ``"held"``.
-        jacobian: of normalised results, shape (P, P).
+        jacobian: d(results)/d(parameters of the fit), shape (P, P).
     """
     match parts:
         case "held":
             return HeldParts(fitter, fit).whole
         case "propagated":
-            jacobian = np.eye(len(fit.parameters)) if jacobian is None else jacobian
             return PropagatedParts(fitter=fitter, fit=fit, jacobian=jacobian).whole
     assert_never(parts)
 
 
 def rest_of(total: FloatArray, parts: FloatArray, *, scale: FloatArray) -> FloatArray:
-    """A total less all its parts; 0 where the difference is rounding, the root of which would look like a result.
+    """A total less all its parts; 0 where the difference is rounding, as the root of rounding would look like a result.
 
     Args:
         total: of any shape.
-        parts: the same, after a first dimension over the parts.
+        parts: of the shape of the total after a first dimension over the parts.
         scale: size of the total.
     """
     rest = total - np.sum(parts, axis=0)
@@ -200,5 +199,5 @@ def rest_of(total: FloatArray, parts: FloatArray, *, scale: FloatArray) -> Float
 
 
 def signed_root(variance: FloatArray) -> FloatArray:
-    """Root of the size; the sign says whether a part adds to or takes from the total."""
+    """Root of the absolute value, with the sign of the variance: whether a part adds to or takes from the total."""
     return np.sign(variance) * np.sqrt(np.abs(variance))

@@ -1,4 +1,4 @@
-"""What is left of the nuisances after the fit: how they are correlated with the results, and what each of them moves."""
+"""Nuisances after the fit: their correlations with the results, and the shift of a result by each of them."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def post_fit_shifts(fit: ProfileResult, parameter: str) -> xr.Dataset:
         parameter: name of a result.
 
     Returns:
-        ``post_fit`` and ``pre_fit`` in the unit of the result, dim ``nuisance``: those with a posterior, of the prediction
-        of an extraction too.  NaN where a nuisance has no freedom left.
+        ``post_fit`` and ``pre_fit`` in the unit of the result, dim ``nuisance``: all with a posterior, theory nuisances too.
+        NaN where a nuisance has no freedom left.
 
     Examples:
         >>> import bayescomb as bc

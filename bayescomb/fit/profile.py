@@ -37,9 +37,9 @@ else:
 
 __all__ = ["ProfileResult", "degrees_of_freedom", "goodness_of_fit", "own_chi2", "profile", "require_unscaled"]
 
-# Relative rounding of a chi2; a smaller difference is 0.
+# A chi2 below this is rounding.
 ROUNDING = 1e-9
-# Results that one line has room for.
+# Number of results that fit on one line.
 FEW = 3
 
 
@@ -63,23 +63,23 @@ class ProfileResult(Shown):
         pulls: fitted nuisances in prior widths, dim ``nuisance``; free nuisances are parameters.
         constraints: post-fit over prior width, dim ``nuisance``, without those of indefinite sources, which have none.
         cross_covariance: of parameters and nuisances, dims ``parameter``, ``nuisance``.
-        chi2: minimum of chi2 less what the inputs' own pulls cost before combining (``own_chi2``); NaN with it.
+        chi2: minimum of chi2 less the cost of the inputs' own pulls (``own_chi2``); NaN if that is NaN.
         ndf, p_value: goodness of fit; ``p_value`` is ``None`` if ``ndf`` is 0.
         own_chi2: minimum with an observable for each estimate; 0 without post-fit nuisance values, NaN where the inputs
             do not determine their estimates one by one.
         statistical_errors, systematic_errors, theory_errors: parts of each error, dim ``parameter``, by the statistical
             covariance, by all nuisances and by the theory nuisances of an extraction.  They add in quadrature to ``errors``,
             ``held`` ones to ``up_errors`` (of the linearised model for an extraction and with bounds).
-        unsplit_errors: what comes from inputs of which only the total covariance is known, in no other part.
+        unsplit_errors: part by inputs of which only the total covariance is known, in no other part.
         parts: their definition, ``"propagated"`` or ``"held"``.
         repairs: source matrices that were repaired on request.
         on_kink: nuisances that sit on the kink of an asymmetric response.
-        at_bound: observables that cannot be negative and are at 0 because data would have them below.  They have an
-            interval; errors and their parts, covariances and weights are NaN, those of the others are with these held at 0.
+        at_bound: observables that cannot be negative and are at 0, as the data prefer values below.  They have an interval;
+            their errors, parts, covariances and weights are NaN, and those of the others are with these held at 0.
         unnormalised: the result before normalisation, ``None`` if nothing was normalised.
         sizes: of sources whose size is uncertain, ``None`` if all are certain.  Then ``chi2`` is -2 log L of the gamma
-            variance model, ``p_value`` that of its corrected value, ``systematic_errors`` include what not knowing the
-            sizes adds, and weights hold at the fitted sizes.
+            variance model, ``p_value`` that of its corrected value, ``systematic_errors`` include the uncertainty
+            of the sizes, and weights hold at the fitted sizes.
         other_minima: dims ``minimum``, ``parameter``, coordinate ``delta_chi2``: other minima up to 15 above the lowest,
             which responses with a kink and uncertain sizes can have, divided by their sum where the values are.
         scale: factors that all errors, their parts and covariances were multiplied by (:func:`bayescomb.scaled_profile`),
@@ -115,7 +115,7 @@ class ProfileResult(Shown):
 
     @property
     def names(self) -> list[str]:
-        """Of the parameters."""
+        """Names of the parameters."""
         return labels(self, "values", "parameter")
 
     def row(self, name: str) -> ResultRow:
@@ -169,9 +169,9 @@ class ProfileResult(Shown):
         return self.combination.chi2
 
     def error_parts(self, parameter: str) -> dict[str, float]:
-        """Parts of an error by their names: ``stat``, ``syst``, ``theory`` of an extraction, and what totals do not divide.
+        """Parts of an error by name: ``stat``, ``syst``, ``theory`` of an extraction, and that of undivided totals.
 
-        A result that rests on total covariances alone has no statistical and no systematic part.
+        A result of total covariances alone has no statistical and no systematic part.
 
         Args:
             parameter: name of a result.
@@ -211,10 +211,10 @@ def profile(
         combination: what to combine.
         coefficients: shape (K,), in the order of the assumption set, or some of them by name; nominal by default.
         parts: definition of the statistical and systematic parts, see :data:`bayescomb.fit.impacts.PARTS`.
-        observables: observables as functions of parameters, beside those that the combination states: a Python function of
+        observables: observables as functions of parameters, in addition to those of the combination: a Python function of
             the parameters by name that returns observable -> value, or a mapping observable -> formula.  The function is
             called once with symbols, so that derivatives are exact; it is of arithmetic and numpy functions.
-        start: the parameters of ``observables``, each with a value that the fit may begin at.
+        start: the parameters of ``observables``, each with its starting value.
 
     Raises:
         OptionError: the definition of the parts is unknown, or only one of ``observables`` and ``start`` is given.
@@ -244,12 +244,10 @@ def profile(
     correlation, repairs = fitter.correlation(coefficients)
     fit = fitter.fit(correlation)
     own = own_chi2(combination, correlation)
+    result = _result(fitter, fit, own, repairs, parts=parts)
     if not combination.normalise:
-        return _result(fitter, fit, own, repairs, parts=parts)
-    shown, jacobian = normalised_fit(combination, fit)
-    plain = dataclasses.replace(combination, normalise=False)
-    unnormalised = _result(Fitter(plain), fit, own, repairs, parts=parts)
-    result = _result(fitter, fit, own, repairs, parts=parts, shown=shown, jacobian=jacobian)
+        return result
+    unnormalised = _result(Fitter(dataclasses.replace(combination, normalise=False)), fit, own, repairs, parts=parts)
     return dataclasses.replace(result, unnormalised=dataclasses.replace(unnormalised, combination=combination))
 
 
@@ -276,7 +274,7 @@ def has_pulls(combination: Combination, measurement: Measurement) -> bool:
 
 
 def degrees_of_freedom(combination: Combination) -> int:
-    """Estimates less what the observables, or masses and scales, and free nuisances outside the fits, can adapt."""
+    """Number of estimates less the rank of their derivatives by observables (or masses, scales) and free nuisances."""
     free = np.concatenate([np.zeros((len(combination.estimates), 0)), *_free_responses(combination)], axis=1)
     prediction = Fitter(combination).theory
     design = _slopes(combination) if prediction is None else combination.design @ prediction.design
@@ -284,7 +282,7 @@ def degrees_of_freedom(combination: Combination) -> int:
 
 
 def _slopes(combination: Combination) -> FloatArray:
-    """Derivative of the estimates by the variables, where curved formulas fit the data."""
+    """Derivative of the estimates by the variables, of curved formulas at the best starting point."""
     if not combination.curved_maps:
         return combination.design
     from bayescomb.fit.minimise.first_guess import starting_points
@@ -314,7 +312,7 @@ def chi2_survival(chi2: float, ndf: int) -> float:
 
     With y = chi2 / 2 it is :math:`e^{-y} \sum_{k < n/2} y^k / k!` for even n, and :math:`\mathrm{erfc} \sqrt y + e^{-y}
     \sum_{k < (n-1)/2} y^{k+1/2} / \Gamma(k + 3/2)` for odd n (Abramowitz and Stegun, 26.4.4 and 26.4.5).  Every term is
-    positive, so that nothing cancels; the library of special functions, which has it too, takes longer to load than a
+    positive, so that nothing cancels.  The library of special functions, which offers it too, takes longer to load than a
     profile.
 
     Examples:
@@ -331,21 +329,11 @@ def chi2_survival(chi2: float, ndf: int) -> float:
     return min(math.fsum([found, *terms]), 1.0)
 
 
-def _result(
-    fitter: Fitter,
-    fit: Fit,
-    own: float,
-    repairs: tuple[Repair, ...],
-    *,
-    parts: Parts,
-    shown: Fit | None = None,
-    jacobian: FloatArray | None = None,
-) -> ProfileResult:
-    """Labelled result of a fit, or of what is shown of it with its derivative by the fitted parameters."""
+def _result(fitter: Fitter, fit: Fit, own: float, repairs: tuple[Repair, ...], *, parts: Parts) -> ProfileResult:
+    """Labelled result of a fit, normalised if the combination asks for that."""
     combination, correlation = fitter.combination, fit.correlation
-    units = {o.name: o.unit for o in combination.results if shown is None or o.spectator}
-    shown = fit if shown is None else shown
-    jacobian = np.eye(len(fit.parameters)) if jacobian is None else jacobian
+    units = {o.name: o.unit for o in combination.results if o.spectator or not combination.normalise}
+    shown, jacobian = normalised_fit(combination, fit)
     parameters, nuisances = list(fit.parameters), np.array(fit.nuisances, dtype=object)
     has_posterior = _has_posterior(fitter.family, correlation)
     by_parameter_coords = {"parameter": parameters, "unit": ("parameter", [units.get(p, "") for p in parameters])}
@@ -359,7 +347,7 @@ def _result(
     def table(values: FloatArray, dim: str, names: list[str], name: str) -> Any:
         return labelled(values, ("parameter", dim), {"parameter": parameters, dim: names}, name=name)
 
-    known = np.where(fit.bound_hit, np.nan, 0.0)
+    known = fit.nan_at_bound
     whole = whole_parts(fitter, fit, parts=parts, jacobian=jacobian)
     chi2, ndf = fit.chi2 - own, degrees_of_freedom(combination)
     sizes, untold = None, np.zeros(len(parameters), dtype=bool)
@@ -402,18 +390,18 @@ def _result(
 
 
 def require_unscaled(fit: ProfileResult, *, where: str) -> None:
-    """Raise if scale factors are in the errors, where other numbers would stand beside them without.
+    """Raise if the errors have scale factors, for an output with other numbers that have none.
 
     Args:
         fit: a profile.
-        where: what it is for.
+        where: the output, for the message.
 
     Raises:
-        OptionError: they are.
+        OptionError: the errors have scale factors.
     """
     if fit.scale is not None:
         msg = (
-            f"{where}: errors multiplied by a scale factor ({fit.scale.rule}) found; give the profile as it is, S stands "
+            f"{where}: errors multiplied by a scale factor ({fit.scale.rule}) found; give the unscaled profile, S is shown "
             "beside it"
         )
         raise OptionError(msg)
@@ -431,7 +419,7 @@ def _other_minima(combination: Combination, fit: Fit, parameters: list[str]) -> 
 
 
 def _has_posterior(family: CorrelationFamily, correlation: FloatArray) -> BoolArray:
-    """Which nuisances have a proper marginal: all but those of blocks that are indefinite under ``covariance``."""
+    """Which nuisances have a proper marginal: all except those of blocks that are indefinite under ``covariance``."""
     proper = np.ones(len(correlation), dtype=bool)
     for block, _ in indefinite_blocks(family.blocks, correlation):
         proper[block.nuisances] = False

@@ -23,11 +23,10 @@ from bayescomb.fit.fitter import Fitter, normalised_fit
 from bayescomb.fit.functions import with_functions
 from bayescomb.fit.minimise.bounds import positions, within_bounds
 from bayescomb.fit.minimise.extraction import fit_extraction
-from bayescomb.fit.minimise.mass_chi2 import DerivedSolution
 from bayescomb.inputs.assumptions import CorrelationCoefficient
 from bayescomb.inputs.combination import Combination
 from bayescomb.likelihood.correlation import feasible_correlation, indefinite_blocks
-from bayescomb.likelihood.linear_gaussian import LinearModel, Solution, integrate_out, solve
+from bayescomb.likelihood.linear_gaussian import LinearModel, integrate_out, solve
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -37,9 +36,9 @@ else:
 __all__ = ["ScanPoint", "ScanResult", "ScanRow", "scan", "scan_curve", "scan_slopes"]
 
 
-# Of the range: far above rounding, and the curvature of a coefficient's effect is of second order in it.
+# Step of a slope, as a share of the range: far above rounding, and the error of the slope is of second order in it.
 SLOPE_STEP = 0.01
-# Halvings of the range to find where the feasible set ends: to the tolerance that eigenvalues are judged by.
+# Halvings of the range to find where the feasible set ends, down to the tolerance on eigenvalues.
 BISECTIONS = 40
 
 
@@ -77,18 +76,18 @@ class ScanRow:
     Attributes:
         name, title: of the coefficient or the group.
         low, nominal, high: of the (first) coefficient; low is where the scan starts.
-        reached: where the (first) coefficient starts and ends in fact: at low and high, or where the feasible set ends
-            between them; ``None`` if nothing between them is feasible.
+        reached: actual start and end of the (first) coefficient: low and high, or where the feasible set ends between
+            them; ``None`` if nothing between them is feasible.
         half_shift: half of value(end) - value(start) between the points reached, dim ``parameter``, in the unit of the
             parameter; ``None`` if nothing is feasible.
         half_error_shift: half of error(end) - error(start), likewise.
         half_covariance_shift, half_correlation_shift: the same of the covariances and correlations of the parameters, dims
             ``parameter``, ``parameter_b``.
         problem: why there is no number, empty if there is one.
-        blocks: what is not positive semidefinite at a quoted end that is not reached.
+        blocks: blocks that are not positive semidefinite at a quoted end that is not reached.
         points: equidistant points from low to high, these included.
-        ends: the points that were reached.
-        published_half_shift, published_half_error_shift: what a publication quotes, as text, empty if nothing.
+        ends: the points at start and end.
+        published_half_shift, published_half_error_shift: published numbers as text, empty without any.
     """
 
     name: str
@@ -201,17 +200,16 @@ def scan_slopes(combination: Combination) -> xr.DataArray:
     """
     scanner = _Scanner(combination)
     family = scanner.fitter.family
-    varied = [i for i, c in enumerate(family.coefficients) if c.varied]
     rows = []
-    for index in varied:
+    for index in family.varied.tolist():
         coefficient = family.coefficients[index]
         low, high = coefficient.range
         step = SLOPE_STEP * (high - low)
-        # On one side only where nominal is at an end of the range, or of the feasible set.
+        # One-sided where nominal is at an end of the range, or of the feasible set.
         found = [scanner.point([index], np.array([coefficient.nominal + s])) for s in (-step, 0.0, step)]
         inside = [(s, at.values) for s, at in zip((-step, 0.0, step), found, strict=True) if at.values is not None]
         rows.append((inside[-1][1] - inside[0][1]) / (inside[-1][0] - inside[0][0]) if len(inside) > 1 else None)
-    names = [family.coefficients[i].name for i in varied]
+    names = [family.coefficients[i].name for i in family.varied]
     parameters = [*(o.name for o in combination.results), *(n.name for n in combination.nuisances if n.free)]
     values = [np.full(len(parameters), np.nan) if row is None else row.sel(parameter=parameters).to_numpy() for row in rows]
     table = np.array(values).reshape(len(names), len(parameters))
@@ -238,13 +236,13 @@ class _Path:
         return self.stop if share == 1 else self.start + share * (self.stop - self.start)
 
     def share_of(self, values: FloatArray) -> float | None:
-        """Where on the way the coefficients have these values; ``None`` if nowhere."""
+        """Share of the way at which the coefficients have these values; ``None`` if they never have."""
         share = float((values[0] - self.start[0]) / (self.stop[0] - self.start[0]))
         return share if 0 <= share <= 1 and np.allclose(self.at(share), values, rtol=0, atol=1e-12) else None
 
 
 def _half_shifts(ends: tuple[ScanPoint, ScanPoint] | None) -> dict[str, xr.DataArray | None]:
-    """Half of what changes from one end to the other."""
+    """Half of the changes from one end to the other."""
     names = {"half_shift": "values", "half_error_shift": "errors", "half_covariance_shift": "covariance",
              "half_correlation_shift": "correlation"}  # fmt: skip
     if ends is None:
@@ -261,15 +259,13 @@ class _Scanner:
         self._reduced: tuple[LinearModel, IntArray] | None = None
 
     def reduced(self, correlation: FloatArray) -> tuple[LinearModel, IntArray]:
-        """The linear model with every nuisance integrated whose prior no range changes, and the positions of the others.
+        """The linear model with all nuisances integrated whose prior no range changes, and the positions of the others.
 
-        The priors of the integrated ones are the same in the correlation of every point, so the first one serves all.
+        The integrated nuisances have the same prior at every point, so that the correlation of the first point serves all.
         """
         if self._reduced is None:
             family = self.fitter.family
-            varied = [i for i, c in enumerate(family.coefficients) if c.varied]
-            members = [b.nuisances for b in family.blocks if np.isin(b.coefficients, varied).any()]
-            kept = np.sort(np.concatenate(members)) if members else np.zeros(0, dtype=np.intp)
+            kept = family.linked(family.varied)
             self._reduced = integrate_out(self.fitter.linear, kept, correlation), kept
         return self._reduced
 
@@ -310,9 +306,9 @@ class _Scanner:
         )
 
     def _reached(self, members: list[int], path: _Path, found: tuple[ScanPoint, ...]) -> tuple[ScanPoint, ScanPoint] | None:
-        """The two ends of what is feasible between the quoted ends, ``None`` if nothing is.
+        """Both ends of the feasible interval between the quoted ends, ``None`` if nothing is feasible.
 
-        The feasible set is convex, so that what a straight path has in common with it is one interval.
+        The feasible set is convex, so that the feasible part of a straight path is one interval.
         """
         shares = np.linspace(0, 1, len(found))
         inside = [float(share) for share, at in zip(shares, found, strict=True) if at.values is not None]
@@ -329,7 +325,7 @@ class _Scanner:
     def _last_feasible(self, members: list[int], path: _Path, inside: float, outside: float) -> ScanPoint:
         """The last feasible point from one that is feasible to one that is not, by bisection."""
         best = None
-        for judge in (self._allowed, self.point):  # the matrix alone is cheap, but a fit can fail where it is allowed
+        for judge in (self._allowed, self.point):  # The matrix alone is cheap, but a fit can fail where it is allowed.
             good, bad = inside, outside
             for _ in range(BISECTIONS):
                 middle = (good + bad) / 2
@@ -351,27 +347,29 @@ class _Scanner:
         assert_never(self.combination.treatment)
 
     def _infeasible_blocks(self, members: list[int], values: FloatArray) -> list[str]:
-        """Labels of what is not positive semidefinite; the total covariance where every block is."""
+        """Labels of the blocks that are not positive semidefinite."""
         family = self.fitter.family
-        coefficients = family.nominal
-        coefficients[members] = values
-        correlation = family.correlation(coefficients)
+        correlation = family.correlation(self._coefficients(members, values))
         varied = [b for b in family.blocks if np.isin(b.coefficients, members).any()]
         return [b.label for b, _ in indefinite_blocks(varied, correlation)]
 
+    def _coefficients(self, members: list[int], values: FloatArray) -> FloatArray:
+        """All coefficients, some at values and the others at nominal, shape (K,)."""
+        coefficients = self.fitter.family.nominal
+        coefficients[members] = values
+        return coefficients
+
     def point(self, members: list[int], values: FloatArray) -> ScanPoint:
         """The fit with some coefficients at values, the others at nominal."""
-        family = self.fitter.family
-        coefficients = family.nominal
-        coefficients[members] = values
-        at = {family.coefficients[i].name: float(value) for i, value in zip(members, values, strict=True)}
+        names = [self.fitter.family.coefficients[i].name for i in members]
+        at = {name: float(value) for name, value in zip(names, values, strict=True)}
         try:
-            fit = self._fit(coefficients)
+            fit = self._fit(self._coefficients(members, values))
         except InfeasibleCorrelationError as error:
             return ScanPoint(coefficients=at, problem=str(error))
         fit, _ = normalised_fit(self.combination, fit)
         coords = {"parameter": list(fit.parameters)}
-        known = np.where(fit.bound_hit, np.nan, 0.0)
+        known = fit.nan_at_bound
         return ScanPoint(
             coefficients=at,
             chi2=fit.chi2,
@@ -393,34 +391,17 @@ class _Scanner:
             return self.fitter.fit(correlation, errors="hesse", near=self.nominal)
         model, kept = self.reduced(correlation)
         inner, prediction = correlation[np.ix_(kept, kept)], self.fitter.theory
-        solution: Solution | DerivedSolution
-        at_bound: tuple[str, ...] = ()
         if prediction is None:
             bounded = positions(model.parameters, tuple(self.combination.bounds))
             solution, active = within_bounds(solve(model, inner), bounded)
-            at_bound, chi2 = tuple(model.parameters[i] for i in active), solution.chi2
+            fit = Fit.of(solution, chi2=solution.chi2, mean=None, at_bound=active)
         else:
             prior = self.fitter.with_theory(inner)
             fitted = fit_extraction(prediction, model, mean=np.zeros(len(prior)), correlation=prior, errors="hesse")
-            solution, chi2 = fitted.solution, fitted.chi2
-        error = np.sqrt(np.diag(solution.covariance))
-        fit = Fit(
-            parameters=solution.parameters,
-            nuisances=(),
-            values=solution.values,
-            covariance=solution.covariance,
-            up=error,
-            down=-error,
-            chi2=chi2,
-            pulls=np.zeros(0),
-            nuisance_variance=np.zeros(0),
-            cross_covariance=np.zeros((len(error), 0)),
-            solution=solution,
-            at_bound=at_bound,
-        )
+            fit = Fit.of(fitted.solution, chi2=fitted.chi2, mean=None)
         return with_functions(self.combination, fit, None) if self.combination.functions else fit
 
 
 def _first_value(point: ScanPoint) -> float:
-    """Of the first coefficient that is scanned there."""
+    """Value of the first scanned coefficient."""
     return next(iter(point.coefficients.values()))

@@ -1,9 +1,7 @@
-r"""What a fit says of uncertain sizes: their fitted values, and the intervals and goodness of fit corrected for them.
+r"""Fitted sizes of sources, and the intervals and goodness of fit with Bartlett's correction for uncertain sizes.
 
-Bartlett corrections of the likelihood with uncertain sizes, whose -2 log L is not distributed as chi2.
-
-To first order in epsilon^2 the mean of the likelihood ratio of a parameter is 1 + b(free) - b(held), that of -2 log L at
-its minimum ndf + sum_k (2 N_k + N_k^2) epsilon_k^2 - b(free), with
+With uncertain sizes -2 log L is not distributed as chi2.  To first order in epsilon^2 the mean of the likelihood ratio of a
+parameter is 1 + b(free) - b(held), that of -2 log L at its minimum ndf + sum_k (2 N_k + N_k^2) epsilon_k^2 - b(free), with
 
 .. math::  b = \sum_k 4 \epsilon_k^2 \mathrm{tr} A_k - 2 \epsilon_k^2 \mathrm{tr} A_k^2 + \epsilon_k^2 (\mathrm{tr} A_k)^2
 
@@ -37,7 +35,7 @@ __all__ = ["SizeResult", "goodness_mean", "ratio_mean", "size_result"]
 
 @dataclass(frozen=True, kw_only=True)
 class SizeResult:
-    """Uncertain sizes of a profile; m of them.
+    """The m uncertain sizes of a profile.
 
     Attributes:
         sizes: dim ``uncertain_size``: ``relative`` (epsilon as given), ``rank``, ``size`` (fitted true over quoted standard
@@ -45,7 +43,7 @@ class SizeResult:
             ``source``.
         intervals: dim ``parameter``: ``bartlett`` (mean of the likelihood ratio at the true value), signed ``up`` and
             ``down`` at which -2 log L has grown by that much: 68.27 % intervals to higher order than Delta = 1.  NaN for
-            parameters that are no variables of the fit.  ``degrees`` of freedom of the tails of the posterior, infinite for
+            parameters that are not variables of the fit.  ``degrees`` of freedom of the tails of the posterior, infinite for
             Gaussian ones: with two and less there is no standard deviation.
         chi2: -2 log L at its minimum divided by its mean over ndf.
     """
@@ -56,7 +54,7 @@ class SizeResult:
 
     @property
     def without_sd(self) -> list[str]:
-        """Parameters whose posterior has no standard deviation, of which the interval Delta = 1 tells too little."""
+        """Parameters whose posterior has no standard deviation: the interval Delta = 1 is too short for them."""
         few = self.intervals["degrees"] <= LEAST_DEGREES
         return [str(name) for name in self.intervals["parameter"].to_numpy()[few.to_numpy()]]
 

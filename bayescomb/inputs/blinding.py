@@ -212,8 +212,7 @@ def _largest_shift(combination: Combination, observable: str) -> float:
         if measurement.fit is not None:
             n = len(measurement.estimates)
             variances = variances + np.diag(np.linalg.inv(measurement.fit.information))[:n]
-        up = measurement.responses
-        down = up if measurement.down_responses is None else measurement.down_responses
+        up, down = measurement.two_sided_responses
         variances = variances + (np.maximum(np.abs(up), np.abs(down)) ** 2).sum(axis=1)
         for estimate, variance in zip(measurement.estimates, variances, strict=True):
             weight = estimate.observables.get(observable, 0.0)

@@ -53,7 +53,7 @@ def with_estimates(combination: Combination, names: Collection[str]) -> Combinat
     if extraction is None:
         msg = f"{combination.name!r}: the extraction uses no observable of {some_names(names)}; keep another estimate"
         raise OptionError(msg)
-    predicted = [o for p in whole.predictions if p.name in extraction.distributions for o in p.observables]
+    predicted = [o for p in whole.predictions_in_use for o in p.observables]
     drop = tuple(dict.fromkeys([*extraction.drop, *(o for o in lost if o in predicted)]))
     fields = kept_fields(whole, [_reduced(m, stay) for m in whole.measurements])
     return dataclasses.replace(whole, **fields).with_extraction(dataclasses.replace(extraction, drop=drop))

@@ -1,14 +1,15 @@
-"""What ``bayescomb check`` says about a model: sizes, blocks, indefinite matrices, feasibility."""
+"""Findings of ``bayescomb check`` about a model: sizes, blocks, indefinite matrices, feasibility."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayescomb.base.arrays import FloatArray, IntArray
+from bayescomb.base.arrays import BoolArray, FloatArray, IntArray
 from bayescomb.base.checks import expects
 from bayescomb.base.numerics import single_threaded
 from bayescomb.base.rounding import counted
@@ -24,6 +25,8 @@ __all__ = ["WIDE_RESPONSE", "CheckResult", "EstimateRow", "IndefiniteBlock", "So
 
 # Pair of nuisances -> the coefficients that act on it.
 Stated = dict[frozenset[int], list[int]]
+# Pairs of nuisances -> text about their correlations.
+Description = Callable[[Sequence[tuple[int, int]]], str]
 
 # A factor 1 + g lambda / x of this size reaches 0 at four sigma, which a sampler visits.
 WIDE_RESPONSE = 0.25
@@ -37,7 +40,7 @@ ROUNDING = 0.005
 
 @dataclass(frozen=True, kw_only=True)
 class IndefiniteBlock:
-    """A block that is no correlation matrix at nominal coefficients.
+    """A block that is not a correlation matrix at nominal coefficients.
 
     Attributes:
         label: the block.
@@ -70,13 +73,13 @@ class WidenedInput:
 
 @dataclass(frozen=True, kw_only=True)
 class EstimateRow:
-    """An estimate as it was read, all in its own unit.
+    """An estimate as it was read, in its own unit.
 
     Attributes:
         name, measurement, experiment: of the estimate.
         value: measured value.
         stat: uncertainty with the nuisances held.
-        total: uncertainty with all of them, at nominal coefficients; of two-sided shifts their mean size counts.
+        total: uncertainty with all nuisances, at nominal coefficients; a two-sided shift counts with its mean size.
     """
 
     name: str
@@ -92,8 +95,8 @@ class SourceRow:
     """How one source of one experiment is correlated, as it was read.
 
     Attributes:
-        source: its name; of nuisances that name none, empty.
-        experiment: whose measurements have it.
+        source: name of the source; empty for nuisances without one.
+        experiment: experiment of the measurements that have it.
         inside: the correlation between its nuisances there.
         across: the correlation with those of other experiments.
     """
@@ -111,13 +114,13 @@ class CheckResult(Shown):
     Attributes:
         combination: the model.
         sizes: counts of its parts.
-        indefinite: blocks that are no correlation matrices at nominal coefficients.
+        indefinite: blocks that are not correlation matrices at nominal coefficients.
         statements: feasibility of the quoted ranges, the total covariance first.
         widened: fitted inputs with nuisances that their fit left wider than the prior.
         wide: nuisances with relative responses so large that their factor can reach 0.
-        estimates: as they were read.
-        correlations: one row per source and experiment, as they were read and as they are assumed where nothing is said.
-        look_alikes: nuisances of different inputs that look alike by name, and of which nothing is stated.
+        estimates: the estimates as read.
+        correlations: one row per source and experiment: the correlations as read, or 0 where the inputs state none.
+        look_alikes: pairs of nuisances of different inputs with similar names and no stated correlation.
     """
 
     combination: Combination
@@ -167,7 +170,7 @@ def check(combination: Combination) -> CheckResult:
             "sources": len(combination.sources),
             "nuisances": len(combination.nuisances),
             "coefficients": len(family.coefficients),
-            "coefficients with a range": sum(c.varied for c in family.coefficients),
+            "coefficients with a range": len(family.varied),
             "blocks": sum(len(b.nuisances) > 1 for b in family.blocks),
         },
         indefinite=tuple(indefinite),
@@ -190,10 +193,10 @@ def _estimates(combination: Combination, family: CorrelationFamily, correlation:
         else:
             statistical = np.diag(np.linalg.inv(m.fit.information[:n, :n]))
             total = np.diag(np.linalg.inv(m.fit.information))[:n]
-        down = -m.responses if m.down_responses is None else m.down_responses
+        up, down = m.two_sided_responses
         bound = [i for i, nuisance in enumerate(m.nuisances) if not nuisance.free]
         index = [position[m.nuisances[i].name] for i in bound]
-        shifts = ((m.responses - down) / 2)[:, bound]
+        shifts = ((up - down) / 2)[:, bound]
         total = total + np.einsum("en,nm,em->e", shifts, correlation[np.ix_(index, index)], shifts)
         asymmetric = np.array([m.nuisances[i].statistical for i in bound], dtype=bool)
         statistical = statistical + (shifts[:, asymmetric] ** 2).sum(axis=1)
@@ -223,6 +226,7 @@ def _correlations(combination: Combination, family: CorrelationFamily, correlati
             if shift or m.fit is not None:  # a budget has a nuisance of size 0 where a source does not apply
                 members.setdefault((nuisance.source, m.experiment), []).append(i)
     stated = _stated(family)
+    described = partial(_described, family, correlation, stated)
     linked = correlation != 0
     for pair in stated:
         first, second = min(pair), max(pair)
@@ -234,41 +238,33 @@ def _correlations(combination: Combination, family: CorrelationFamily, correlati
         yield SourceRow(
             source=source,
             experiment=experiment,
-            inside=_inside(family, correlation, index, shifted, stated),
-            across=_across(family, correlation, index, partners, experiment_of, stated),
+            inside=_inside(described, index, shifted),
+            across=_across(
+                described, index, {e: partners[experiment_of[partners] == e] for e in experiment_of[partners]}, linked
+            ),
         )
 
 
-def _inside(
-    family: CorrelationFamily, correlation: FloatArray, index: list[int], shifted: NDArray[np.int_], stated: Stated
-) -> str:
+def _inside(described: Description, index: list[int], shifted: NDArray[np.int_]) -> str:
     if len(index) == 1:
         count = int(shifted[index[0]])
         return "one estimate" if count < 2 else f"one nuisance, common to its {count} estimates"
     first, second = np.triu_indices(len(index), 1)
     pairs = list(zip(np.array(index)[first], np.array(index)[second], strict=True))
-    return f"{len(index)} nuisances, {_described(family, correlation, pairs, stated)}"
+    return f"{len(index)} nuisances, {described(pairs)}"
 
 
-def _across(
-    family: CorrelationFamily,
-    correlation: FloatArray,
-    index: list[int],
-    others: IntArray,
-    experiment_of: NDArray[np.object_],
-    stated: Stated,
-) -> str:
-    """What is stated, by experiment; the pairs of nuisances that nothing is stated of are not listed."""
+def _across(described: Description, index: list[int], partners: dict[str, IntArray], linked: BoolArray) -> str:
+    """The stated correlations by experiment; pairs of nuisances without one are not listed."""
     found = []
-    for experiment in dict.fromkeys(experiment_of[others]):
-        other = others[experiment_of[others] == experiment]
-        pairs = [(i, j) for i in index for j in other if correlation[i, j] != 0 or frozenset((i, j)) in stated]
+    for experiment, others in partners.items():
+        pairs = [(i, j) for i in index for j in others if linked[i, j]]
         if pairs:
-            found.append(f"with {experiment or 'no experiment'} {_described(family, correlation, pairs, stated)}")
+            found.append(f"with {experiment or 'no experiment'} {described(pairs)}")
     return ", ".join(found) or "uncorrelated with others"
 
 
-def _described(family: CorrelationFamily, correlation: FloatArray, pairs: Sequence[tuple[int, int]], stated: Stated) -> str:
+def _described(family: CorrelationFamily, correlation: FloatArray, stated: Stated, pairs: Sequence[tuple[int, int]]) -> str:
     """The correlations of some pairs: coefficients by name with their range, fixed ones by their values."""
     acting = dict.fromkeys(c for pair in pairs for c in stated.get(frozenset(pair), ()))
     texts = []
@@ -296,7 +292,7 @@ def _stated(family: CorrelationFamily) -> Stated:
 
 
 def _related(family: CorrelationFamily, correlation: FloatArray) -> set[frozenset[str]]:
-    """Names of the pairs that a coefficient or a block speaks of."""
+    """Names of the pairs whose correlation a coefficient or a fixed block states."""
     pairs = {frozenset(map(int, pair)) for pair in zip(*np.nonzero(np.triu(correlation, 1)), strict=True)}
     return {frozenset(family.nuisances[i] for i in pair) for pair in pairs | _stated(family).keys()}
 

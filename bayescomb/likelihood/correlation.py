@@ -1,9 +1,8 @@
-"""The prior correlation of the nuisances as a function of the coefficients: C(r) = C_0 + sum_c r_c E_c.
+"""The prior correlation of the nuisances as a function of the coefficients, C(r) = C_0 + sum_c r_c E_c, and its repair.
 
-C is affine in the coefficients, which is what makes its feasible set convex and every projection of it cheap.  It may be
-singular or indefinite; nothing here or elsewhere inverts it.
-
-Correlation matrices at fixed coefficients: checked under the treatment in force, repaired only where the user asks.
+C is affine in the coefficients, which makes its feasible set convex and every projection of it cheap.  It may be singular
+or indefinite; nothing inverts it.  At fixed coefficients it is checked under the treatment in force, and repaired only
+where the user asks for it.
 """
 
 from __future__ import annotations
@@ -78,17 +77,27 @@ class CorrelationFamily:
     blocks: tuple[NuisanceBlock, ...]
 
     @property
+    def varied(self) -> IntArray:
+        """Positions of the coefficients that have a range."""
+        return np.array([i for i, c in enumerate(self.coefficients) if c.varied], dtype=np.intp)
+
+    def linked(self, index: ArrayLike) -> IntArray:
+        """Positions of the nuisances in blocks where one of these coefficients acts, ascending."""
+        members = [b.nuisances for b in self.blocks if np.isin(b.coefficients, index).any()]
+        return np.sort(np.concatenate([np.zeros(0, dtype=np.intp), *members]))
+
+    @property
     def nominal(self) -> FloatArray:
         """Nominal coefficients, shape (K,)."""
         return np.array([c.nominal for c in self.coefficients], dtype=float)
 
     def vector(self, coefficients: ArrayLike | Mapping[str, float] | None) -> FloatArray:
-        """Coefficients in the order of the family, shape (K,): of a mapping by name the others are nominal.
+        """Coefficients in the order of the family, shape (K,); those that a mapping leaves out are nominal.
 
         Raises:
             UnknownNameError: a name is not that of a coefficient.
-            OptionError: there are not K of them.
-            InvalidNumberError: one is no finite number.
+            OptionError: the number of coefficients is not K.
+            InvalidNumberError: a coefficient is not finite.
         """
         if coefficients is None:
             return self.nominal
@@ -185,7 +194,7 @@ def correlation_family(combination: Combination) -> CorrelationFamily:
 def _connected_blocks(
     base: FloatArray, pairs: list[tuple[IntArray, IntArray, FloatArray]], nuisances: tuple[Nuisance, ...]
 ) -> tuple[NuisanceBlock, ...]:
-    """Connected components of the pair graph; a pair counts whatever its coefficient's value is."""
+    """Connected components of the pair graph; a pair counts even where its coefficient is 0."""
     rows, columns = np.nonzero(base)
     rows = np.concatenate([rows, *(p[0] for p in pairs)])
     columns = np.concatenate([columns, *(p[1] for p in pairs)])
@@ -210,7 +219,7 @@ def _connected_blocks(
 
 
 def _label(members: list[int], nuisances: tuple[Nuisance, ...], sizes: Mapping[str, int]) -> str:
-    """The sources of a block; its ends too where a source falls into several blocks."""
+    """Sources of a block; with its first and last nuisance where a source belongs to several blocks."""
     sources = list(dict.fromkeys(nuisances[i].source for i in members))
     if not all(sources):
         names = [nuisances[i].name for i in members]
@@ -240,7 +249,7 @@ def _merge_by_coefficient(component: IntArray, acting: list[set[int]]) -> list[t
 
 @dataclass(frozen=True, kw_only=True)
 class Repair:
-    """What a repair did to one block.
+    """Effect of a repair on one block.
 
     Attributes:
         block: label of the block.
@@ -264,7 +273,7 @@ def feasible_correlation(
     every block must be positive semidefinite, or the combination must ask for a repair.
 
     Returns:
-        C, shape (N, N), and what was repaired.
+        C, shape (N, N), and the repairs.
 
     Raises:
         InfeasibleCorrelationError: a block is indefinite and no repair was asked for.
@@ -298,11 +307,11 @@ def _repaired(
 
 
 def indefinite_blocks(blocks: Iterable[NuisanceBlock], correlation: FloatArray) -> Iterator[tuple[NuisanceBlock, float]]:
-    """Blocks of C that are no correlation matrices, each with its smallest eigenvalue.
+    """Blocks of C that are not positive semidefinite, each with its smallest eigenvalue.
 
     Args:
-        blocks: those to look at.
-        correlation: C of all N nuisances, or of more after them.
+        blocks: the blocks to check.
+        correlation: C of all N nuisances; theory nuisances may follow.
     """
     for block in blocks:
         if len(block.nuisances) > 1:  # most nuisances of a real input are uncorrelated
@@ -312,7 +321,7 @@ def indefinite_blocks(blocks: Iterable[NuisanceBlock], correlation: FloatArray) 
 
 
 def infeasible_message(combination: Combination, infeasible: list[str]) -> str:
-    """Message that names the blocks and what a user can do."""
+    """Message that names the blocks and the remedies."""
     covariance = (
         ", use the treatment 'covariance' (only the total must be positive definite)" if combination.quadratic else ""
     )
@@ -392,7 +401,7 @@ def _with_unit_diagonal(matrix: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True, kw_only=True)
 class _DualPoint:
-    """The dual at y: eigensystem of A + diag(y), what its positive part has on the diagonal above 1, and its value."""
+    """The dual problem at y: eigensystem of A + diag(y), diagonal of its positive part less 1, and value."""
 
     shift: FloatArray
     eigenvalues: FloatArray

@@ -1,4 +1,4 @@
-r"""What the data of an input say, as signed squares w^T J w of rows w = R z - w_0.
+r"""Information in the data of an input, as signed squares w^T J w of rows w = R z - w_0.
 
 A fitted input publishes the inverse H of its post-fit covariance and its best fit z_hat, both with the unit priors of its
 nuisances inside.  Its data alone say A = H - diag(0, P), P = 1 for a nuisance with a prior, with
@@ -53,7 +53,7 @@ def measurement_factor(measurement: Measurement, *, nuisance_values: NuisanceVal
     factor = Factor(rows=own, offset=own @ measured, signs=own_signs, derivative=own)
     if measurement.fit is not None:
         factor = _with_fit(factor, measurement, nuisance_values=nuisance_values)
-    # The fit was made at externalised nuisances zero: they shift what it measures.
+    # The fit was made with externalised nuisances at 0: they shift the values that it measures.
     externalised = factor.rows[:, : len(measured)] @ on_prediction(measurement.responses)
     rows = np.hstack([factor.rows, externalised])
     return Factor(rows=rows, offset=factor.offset, signs=factor.signs, derivative=factor.derivative)
@@ -62,7 +62,7 @@ def measurement_factor(measurement: Measurement, *, nuisance_values: NuisanceVal
 def estimate_factor(measurement: Measurement) -> tuple[FloatArray, FloatArray]:
     """L of shape (n, n) and signs J with L S L^T = J, S the covariance of the estimates at fixed nuisances.
 
-    J is 1 but in the directions that have no statistical variance, where it is 0 and S is singular.
+    J is 1, and 0 in the directions without statistical variance, where S is singular.
     """
     n = len(measurement.estimates)
     if measurement.fit is not None:
@@ -76,8 +76,8 @@ def estimate_factor(measurement: Measurement) -> tuple[FloatArray, FloatArray]:
 
 
 def _with_fit(estimates: Factor, measurement: Measurement, *, nuisance_values: NuisanceValues) -> Factor:
-    """Factor over (estimates, nuisances) of a fitted input: its estimates at given nuisances, and what it says of these."""
-    assert measurement.fit is not None  # asked for fitted inputs only
+    """Factor over (estimates, nuisances) of a fitted input: rows of estimates at given nuisances, rows of nuisances."""
+    assert measurement.fit is not None  # called for fitted inputs only
     pulls = measurement.fit.centre(nuisance_values)
     shifts = estimates.rows @ on_prediction(measurement.fit_responses)
     nuisances = nuisance_factor(measurement, nuisance_values=nuisance_values)
@@ -91,12 +91,12 @@ def _with_fit(estimates: Factor, measurement: Measurement, *, nuisance_values: N
 
 
 def nuisance_factor(measurement: Measurement, *, nuisance_values: NuisanceValues) -> Factor:
-    """What the data of a fitted input say of its nuisances beyond the shifts of the estimates, factor over the nuisances.
+    """Factor over the nuisances of a fitted input: its information on them beyond the shifts of the estimates.
 
-    It is the Schur complement D - kappa^T M^-1 kappa of H = [[M, kappa], [kappa^T, D]], the inverse of the nuisances' block
-    of the post-fit covariance, with the priors removed.
+    This is the Schur complement D - kappa^T M^-1 kappa of H = [[M, kappa], [kappa^T, D]] without the priors; with them it is
+    the inverse of the post-fit covariance of the nuisances.
     """
-    assert measurement.fit is not None  # asked for fitted inputs only
+    assert measurement.fit is not None  # called for fitted inputs only
     n = len(measurement.estimates)
     information = measurement.fit.information
     schur = information[n:, n:] + information[n:, :n] @ measurement.fit_responses
@@ -115,7 +115,7 @@ def signed_factor(matrix: FloatArray, linear: FloatArray, *, scale: FloatArray) 
     Args:
         matrix: A, symmetric, shape (n, n); it may be indefinite or singular.
         linear: shape (n, k); its last column is b, the others are derivatives of b.
-        scale: size of A along each variable, shape (n,), which judges what is rounding.
+        scale: size of A along each variable, shape (n,), in units of which rounding is judged.
 
     Returns:
         R of shape (R, n), J's diagonal, and W of shape (R, k), whose last column is w.

@@ -1,4 +1,4 @@
-"""What the user is told about feasibility: per block, which part of the quoted ranges a correlation matrix allows."""
+"""Statements about feasibility: per block, the part of the quoted ranges in which it is a correlation matrix."""
 
 from __future__ import annotations
 
@@ -30,13 +30,15 @@ __all__ = [
 ]
 
 TOTAL: Final = "total covariance"
+# Rows of data above which nuisances without a varied coefficient are integrated first.
 MANY_ROWS: Final = 60
-# Coefficients of one block up to which every interval is stated, and not the cut ones alone.
+# Coefficients of one block up to which all intervals are stated, and not only the cut ones.
 MANY_RANGES: Final = 8
 # Part of a range that must be missing at an end to call it cut; less does not show in printed numbers.
 SHORT: Final = 1e-4
-# Number of standard errors 1 / n in the 95 % limit of a share of which n points show nothing, -log 0.05.
+# Upper limit at 95 % on a share where none of n points is feasible, in units of 1 / n: -log 0.05.
 LIMIT: Final = 3.0
+# Decimal places of a share just below 100 %.
 PLACES: Final = 3
 
 
@@ -45,13 +47,13 @@ class Statement:
     """Feasibility of one block (or of the total covariance).
 
     Attributes:
-        label: the block.
+        label: name of the block.
         coefficients: names of the coefficients that vary in it.
         low, high: their quoted ranges, shape (k,).
         feasible_low, feasible_high: their feasible intervals, shape (k,).
         share: feasible share of the volume of the quoted box; ``share_error`` is 0 where it is exact.
         share_error: standard error of the share.
-        missing: by how much ends may lie further out at most; 0 but for large blocks, whose search was ended early.
+        missing: how much further out an end may lie; 0 except for large blocks, whose search stops early.
         status: ``box``, ``partial``, ``point`` or ``empty``.
         nominal_smallest: smallest eigenvalue at the nominal coefficients (of a unit-diagonal matrix for a block, in
             statistical variances for the total).
@@ -88,21 +90,20 @@ def block_family(family: CorrelationFamily, block: NuisanceBlock, *, varied: Int
 def total_family(combination: Combination, family: CorrelationFamily, *, varied: IntArray) -> AffineFamily:
     """V(r) of all data as a function of the coefficients ``varied``, in units of the statistical variance.
 
-    Nuisances that no varied coefficient touches are integrated first where their prior is a correlation matrix, which
-    changes neither where V is positive definite nor, by much, anything but the time it takes: a fitted input has hundreds.
+    Nuisances without a varied coefficient are integrated first where their prior is a correlation matrix.  V stays positive
+    definite at the same coefficients, and the search takes less time: a fitted input has hundreds of nuisances.
     """
     model, kept = linear_model(combination), np.arange(len(family.nuisances))
     at_zero = family.nominal
     at_zero[varied] = 0.0
     correlation = family.correlation(at_zero)
     if combination.treatment == "nuisance" and len(model.offset) > MANY_ROWS:
-        members = [b.nuisances for b in family.blocks if np.isin(b.coefficients, varied).any()]
-        kept = np.sort(np.concatenate([np.zeros(0, dtype=np.intp), *members]))
+        kept = family.linked(varied)
         try:
             model = integrate_out(model, kept, correlation)
         except InfeasibleCorrelationError:  # indefinite fixed blocks have statements of their own
             kept = np.arange(len(family.nuisances))
-    # Rows without statistical variance have the unit of what shifts them.
+    # Rows without statistical variance have the unit of their shifts.
     size = np.where(model.signs == 0, np.sqrt((model.loading**2).sum(axis=1)), 1.0)
     model = dataclasses.replace(model, loading=model.loading / np.where(size > 0, size, 1.0)[:, None])
     base = marginal_covariance(model, correlation[np.ix_(kept, kept)])
@@ -126,13 +127,12 @@ def _affine(family: CorrelationFamily, label: str, base: FloatArray, patterns: c
 def feasibility_statements(combination: Combination) -> tuple[Statement, ...]:
     """One statement for the total covariance and one per block of more than one nuisance.
 
-    There is none for the total where constraints above 1 give the data negative information: V is indefinite then, as it
-    has to be, and the count of its negative eigenvalues is checked at every point that is solved.  The blocks are looked at
-    under both treatments: under ``covariance`` an infeasible block is allowed, but its nuisances have no posterior of their
-    own.
+    The total has none where constraints above 1 give the data negative information: V then has negative eigenvalues by
+    construction, whose number is checked at every solved point.  Blocks have statements under both treatments: under
+    ``covariance`` an infeasible block is allowed, but its nuisances have no posterior of their own.
     """
     family = correlation_family(combination)
-    varied = np.array([i for i, c in enumerate(family.coefficients) if c.varied], dtype=np.intp)
+    varied = family.varied
     statements = []
     if not has_negative_information(combination):
         total = total_family(combination, family, varied=varied)
@@ -171,13 +171,13 @@ def make_statement(affine: AffineFamily, region: FeasibleRegion, names: list[str
 
 
 def _cut(feasible_low: FloatArray, feasible_high: FloatArray, low: FloatArray, high: FloatArray) -> BoolArray:
-    """Which ranges end inside the quoted ones."""
+    """Which feasible intervals end inside the quoted ranges."""
     missing: BoolArray = np.maximum(feasible_low - low, high - feasible_high) > SHORT * (high - low)
     return missing
 
 
 def _sentence(affine: AffineFamily, region: FeasibleRegion, names: list[str]) -> str:
-    # An exact zero comes out as rounding of the size of the tolerance or below.
+    # An eigenvalue of 0 is computed as rounding, below the tolerance.
     smallest = region.nominal_smallest if abs(region.nominal_smallest) > EIGENVALUE_TOLERANCE else 0.0
     nominal = f"smallest eigenvalue at nominal {plain(significant(smallest))}"
     if region.status == "box":
@@ -210,12 +210,12 @@ def _sentence(affine: AffineFamily, region: FeasibleRegion, names: list[str]) ->
     share = plain(share_text(region.share, region.share_error))
     further = ""
     if region.missing.any():
-        further = f"; the search was ended, ends may lie further out by {plain(significant(region.missing.max()))}"
+        further = f"; the search stopped early, ends may lie further out by up to {plain(significant(region.missing.max()))}"
     return f"{affine.label}: feasible for {intervals}, {share} % of the quoted box ({nominal}{further})"
 
 
 def share_text(share: float, error: float) -> str:
-    """A feasible share in percent, with its Monte Carlo error; as a limit where no point or every point is feasible.
+    """A feasible share in percent with its Monte Carlo error, or a limit where no point or every point is feasible.
 
     Examples:
         >>> share_text(0.5151, 0.0078), share_text(0.0, 0.000244), share_text(1.0, 0.000244), share_text(0.25, 0.0)

@@ -1,4 +1,4 @@
-r"""Least squares with signed weights in whitened rows, where large and small meet without cancellation.
+r"""Least squares with signed weights in whitened rows, without cancellation between large and small terms.
 
 Rows w = K p - w_0 of covariance V = J + F C F^T (J a diagonal of +1, -1 and 0, see
 :mod:`bayescomb.likelihood.linear_gaussian`) are divided by a factor L with V = L s L^T, s = +-1.  With a subscript for the
@@ -46,7 +46,7 @@ class Whitening:
         order: the rows in the order of L, shape (R,).
         factor: L, shape (R, R).
         signs: diagonal of s, shape (R,).
-        lower: L is triangular.
+        lower: whether L is lower triangular.
     """
 
     order: IntArray
@@ -77,7 +77,7 @@ class Whitening:
         return self.white_transposed((self.signs * white.T).T)
 
     def square(self, residual: FloatArray) -> float:
-        """x^T V^-1 x, of shape (R,)."""
+        """x^T V^-1 x for x of shape (R,)."""
         white = self.white(residual)
         return float(white @ (self.signs * white))
 
@@ -130,7 +130,7 @@ def _by_root(signs: FloatArray, loading: FloatArray, scale: FloatArray) -> tuple
     Args:
         signs: rows of sign -1 last.
         loading: F C^1/2.
-        scale: what the rows are divided by.
+        scale: divisors of the rows.
     """
     n = int((signs >= 0).sum())
     stacked = np.vstack([np.diag(np.sqrt(signs[:n])), loading[:n].T]) / scale[:n]
@@ -141,7 +141,7 @@ def _by_root(signs: FloatArray, loading: FloatArray, scale: FloatArray) -> tuple
 
 
 def semidefinite_root(covariance: FloatArray) -> FloatArray | None:
-    """G with C = G G^T, ``None`` if C is indefinite; what is not correlated stays exact."""
+    """G with C = G G^T, ``None`` if C is indefinite; exact for variables without correlation."""
     root = np.diag(np.sqrt(np.maximum(np.diag(covariance), 0.0)))
     off = covariance - np.diag(np.diag(covariance))
     linked = np.flatnonzero(off.any(axis=1))
@@ -185,7 +185,7 @@ def unit_columns(matrix: FloatArray) -> FloatArray:
 
 
 def near(matrix: FloatArray, offset: FloatArray) -> FloatArray:
-    """Least squares of X z = y, the shortest solution where several are: a point from which what is left of y is small.
+    """Least-squares solution of X z = y, the shortest one of several: a point where the residual is small.
 
     Args:
         matrix: X, shape (r, c).
@@ -196,7 +196,7 @@ def near(matrix: FloatArray, offset: FloatArray) -> FloatArray:
 
 
 def triangular(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Q and R of X = Q R, R square in the order of the columns of X; the largest rows first, which keeps small ones exact.
+    """Q and R of X = Q R, factored with the largest rows first and pivoted columns, which keeps small rows exact.
 
     Args:
         matrix: X, shape (r, c).

@@ -53,7 +53,7 @@ __all__ = [
     "whitening",
 ]
 
-# Ratio of post-fit to prior variance of a nuisance below which the difference of the two is not used.
+# Ratio of post-fit to prior variance of a nuisance below which the variance is not computed as a difference.
 STRONG_CONSTRAINT = 1e-6
 # A variance below this share of its parts, in a direction without statistical variance, is rounding.
 VARIANCE_TOLERANCE = 1e-12
@@ -86,11 +86,11 @@ class LinearModel:
     estimates: tuple[str, ...] = ()
 
     def at(self, *, mean: FloatArray, held: Mapping[str, float]) -> LinearModel:
-        """The model over nuisances of prior mean 0 and without some parameters.
+        """The model with the prior mean of its nuisances moved to 0, and with some parameters held.
 
         Args:
             mean: prior mean of the nuisances, which the offset takes in, shape (N,).
-            held: parameters -> the values at which they stay.
+            held: parameter -> the value that it keeps.
         """
         fixed = np.array([p in held for p in self.parameters], dtype=bool)
         values = np.array([held.get(p, 0.0) for p in self.parameters])
@@ -111,7 +111,7 @@ class Solution:
     Attributes:
         model: the linear model.
         correlation: C, shape (N, N).
-        whitening: of V.
+        whitening: factor of V.
         values: fitted parameters, shape (P,).
         root: B with B B^T the covariance of the parameters, shape (P, P).
         residual: w_0 - K p, shape (R,).
@@ -145,7 +145,7 @@ class Solution:
 
     @cached_property
     def covariance(self) -> FloatArray:
-        """Of the parameters, shape (P, P)."""
+        """Covariance of the parameters, shape (P, P)."""
         return self.root @ self.root.T
 
     @cached_property
@@ -185,16 +185,16 @@ class Solution:
 
     @cached_property
     def _learned(self) -> tuple[FloatArray, FloatArray]:
-        """L^-1 F C, and B^-1 times the covariance of parameters and nuisances: C - a^T s a + b^T b is what is left of C."""
+        """The a = L^-1 F C and b = B^-1 cov(parameters, nuisances) of the post-fit covariance C - a^T s a + b^T b."""
         reach = self.whitening.white(self.model.loading @ self.correlation)
         design = self.whitening.white(self.model.design) @ self.root
         return reach, design.T @ (self.whitening.signs[:, None] * reach)
 
     @cached_property
     def _conditional_root(self) -> FloatArray | None:
-        """Root of the covariance of the nuisances, without a difference: the prior, divided by what the data add to it.
+        """Root of the post-fit covariance G (1 + M^T M)^-1 G^T of the nuisances, in which nothing is subtracted.
 
-        ``None`` where C is indefinite or the data have rows of another sign than 1.
+        C is G G^T, and M is F G less its projection on the design.  ``None`` where C is indefinite or a sign is not 1.
         """
         root = semidefinite_root(self.correlation) if (self.model.signs > 0).all() else None
         if root is None:
@@ -303,7 +303,7 @@ def solve(model: LinearModel, correlation: FloatArray) -> Solution:
     white = whitening(model, correlation)
     gain, root = least_squares(white.white(model.design), white.signs, model.parameters)
     values = gain @ white.white(model.offset)
-    # The residual of the data is small, and so is its rounding.
+    # The residual is small, and so is its rounding: a second step takes out that of the first.
     values = values + gain @ white.white(model.offset - model.design @ values)
     residual = model.offset - model.design @ values
     return Solution(
@@ -343,7 +343,7 @@ def whitening(model: LinearModel, correlation: FloatArray) -> Whitening:
 
 
 def _spectrum(loading: FloatArray, correlation: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Eigenvalues and vectors of F C F^T with its rows divided by sizes that are returned too."""
+    """Eigenvalues and eigenvectors of F C F^T, the rows of F scaled to unit length; and these lengths."""
     scale = np.sqrt((loading**2).sum(axis=1))
     scale[scale == 0] = 1.0
     scaled = loading / scale[:, None]
@@ -363,7 +363,7 @@ def integrate_out(model: LinearModel, kept: IntArray, correlation: FloatArray) -
         A model with the kept nuisances and at most min(R, P + len(kept)) rows.
 
     Raises:
-        InfeasibleCorrelationError: the precision of what is integrated is not positive definite.
+        InfeasibleCorrelationError: the precision of the integrated nuisances is not positive definite.
     """
     others = np.setdiff1d(np.arange(len(model.nuisances)), kept)
     prior = correlation[np.ix_(others, others)]
@@ -389,7 +389,7 @@ def integrate_out(model: LinearModel, kept: IntArray, correlation: FloatArray) -
 
 
 def _without_variance(model: LinearModel, others: IntArray, prior: FloatArray) -> tuple[LinearModel, LinearModel]:
-    """The model with its rows turned so that some have no variance even with the others integrated, and these apart."""
+    """The rows that have a variance once ``others`` are integrated, and those that have none, both after a rotation."""
     bare = np.flatnonzero(model.signs == 0)
     variances, vectors, scale = _spectrum(model.loading[np.ix_(bare, others)], prior)
     turned = np.eye(len(model.signs))
@@ -413,7 +413,7 @@ def _without_variance(model: LinearModel, others: IntArray, prior: FloatArray) -
 
 
 def _compressed(rows: FloatArray, right: FloatArray, signs: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, float]:
-    """As few rows as there are columns, with the same chi2 but for a constant.
+    """As few rows as there are columns, with the same chi2 up to a constant.
 
     Args:
         rows: whitened, shape (R, c).
@@ -437,7 +437,7 @@ def _compressed(rows: FloatArray, right: FloatArray, signs: FloatArray) -> tuple
     if len(upper) < len(scale):
         signs = np.concatenate([np.ones(len(upper)), signs[minus]])
         return np.vstack([upper, rows[minus]]), signs, np.vstack([along, right[minus]]), constant
-    # In d = R z - a the sum is |d|^2 - |M d - b|^2, of which the square is completed.
+    # In d = R z - a the sum is |d|^2 - |M d - b|^2, which is written as one square and a constant.
     reach = np.linalg.solve((upper / scale).T, (rows[minus] / scale).T).T
     missing = right[minus] - reach @ along
     inner, signs, shift = signed_factor(np.eye(len(scale)) - reach.T @ reach, -reach.T @ missing, scale=np.ones(len(scale)))

@@ -1,9 +1,8 @@
-"""Nuisances of different inputs whose names look alike and that nothing relates: the slip that no number shows.
+"""Nuisances of different inputs with similar names and no stated correlation: an omission that no result shows.
 
-Names are compared without what only says where they come from: ``alpha_``, ``syst``, the experiment, the measurement,
-underscores and capitals.  Two are alike if the same words are left, if one is the beginning of the other (``lumi`` and
-``luminosity_2016``), or if one or two letters of a word
-differ.  Different numbers say that the author meant different things.
+Names are compared without ``alpha_``, ``syst``, the names of experiment and measurement, underscores and capitals.  Two are
+alike if the remaining words are the same, if one is the beginning of the other (``lumi`` and ``luminosity_2016``), or if one
+or two letters of a word differ.  Names with different numbers are taken as different on purpose.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ WORDS: Final = re.compile(r"\d+(?:[p.]\d+)?_?TeV|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d
 # Words that do not distinguish nuisances; the second list at the beginning of a name only.
 EMPTY: Final = frozenset({"np", "nuis", "nuisance", "sys", "syst", "systematic", "unc", "uncertainty"})
 HEADS: Final = frozenset({"alpha", "theta", "fit"})
-# Letters of a beginning, of a part of a word that is one, and of a word in which one, and two, letters may differ.
+# Least number of letters of a common stem, of a word cut short in it, and of words in which one and two letters may differ.
 BEGINNING, PART, ONE_LETTER, TWO_LETTERS = 3, 4, 4, 9
-# Numbers from here on are years, below they count members of a series, of which a name without number is none.
+# Numbers from here on are years.  Smaller ones count members of a series, to which no name without a number belongs.
 YEARS: Final = 100
 
 
@@ -62,14 +61,13 @@ class _Name:
 
 
 def look_alikes(combination: Combination, related: Collection[frozenset[str]]) -> tuple[LookAlike, ...]:
-    """Pairs of nuisances of different measurements that look alike, and of which nothing is stated.
+    """Pairs of nuisances of different measurements with similar names and no stated correlation.
 
-    Names that were made of a source and an estimate, or of a measurement and a number, are not compared: what is said of
-    their sources stands elsewhere.
+    Names that a reader made of a source and an estimate, or of a measurement and a number, are not compared.
 
     Args:
         combination: the model.
-        related: pairs of names of which the assumption set in force says something.
+        related: pairs of names whose correlation the assumption set in force states.
 
     Examples:
         >>> import bayescomb as bc
@@ -93,7 +91,7 @@ def look_alikes(combination: Combination, related: Collection[frozenset[str]]) -
 
 
 def _names(combination: Combination) -> Iterator[_Name]:
-    """The names that authors of inputs have chosen, without words that say where they come from."""
+    """The names that the authors of inputs chose, without the words of their origin."""
     for m in combination.measurements:
         own = {word.lower() for word in (*_words(m.name), *_words(m.experiment))}
         for n in m.all_nuisances:

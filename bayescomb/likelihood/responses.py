@@ -1,4 +1,4 @@
-r"""Shifts of published values, and what they make of the prediction of these: the likelihood's one place for their sign.
+r"""Shifts of published values and the predictions that follow from them: the one place for their sign in the likelihood.
 
 A shift k is what +1 sigma of a source does to the published value, and k_minus what -1 sigma does; k(lambda) is linear on
 either side of 0.  Whoever knew lambda would publish x + k(lambda) in place of x, so x is predicted by mu - k(lambda).  With
@@ -31,7 +31,7 @@ __all__ = ["Derivatives", "Responses", "on_prediction", "warped"]
 
 
 def on_prediction(shift: FloatArray) -> FloatArray:
-    """What a shift k of the published value is to its prediction, -k; of a lognormal one k is the logarithm of the factor.
+    """Shift -k of the prediction for a shift k of the published value; lognormal ones are logarithms of factors.
 
     Examples:
         >>> on_prediction(np.array([20.0, 0.0])).tolist()
@@ -64,11 +64,11 @@ class Responses:
     """Responses of E predictions to n nuisances, split by form; a form that a nuisance does not have is 0 there.
 
     Attributes:
-        absolute_up, absolute_down: what +1 and what -1 adds to the prediction, shape (E, n).
+        absolute_up, absolute_down: shifts of the prediction at +1 and at -1, shape (E, n).
         relative_up, relative_down: the same over the measured value, shape (E, n).
         log_up, log_down: logarithm of the prediction's factor at +1 and at -1, shape (E, n).
         centre: values at which the shifts are 0, shape (n,).
-        tables: position of an estimate -> the table of points that its likelihood is.
+        tables: position of an estimate -> its likelihood table.
     """
 
     absolute_up: FloatArray
@@ -104,7 +104,8 @@ class Responses:
         form = np.array(forms, dtype=object)
         scale = np.where(measured == 0, 1.0, measured)[:, None]
         is_form = {name: (form == name).astype(float) for name in ("absolute", "relative", "lognormal")}
-        assert np.all(sum(is_form.values()) == 1), f"a form of {forms} has no response here"  # it would count as no response
+        # A nuisance of another form would have no effect.
+        assert np.all(sum(is_form.values()) == 1), f"a form of {forms} has no response here"
         log_up = np.log1p(up / scale * is_form["lognormal"])
         both = down != -up
         log_down = np.where(both, np.log1p(np.where(both, down / scale, 0.0) * is_form["lognormal"]), -log_up)
@@ -180,7 +181,7 @@ class Responses:
 
 
 def warped(predicted: Any, tables: Mapping[int, LikelihoodTable], *, xp: Any = np) -> Any:
-    """What is compared with the values of E estimates: the prediction, warped where the likelihood is a table.
+    """The predictions as they are compared with the values of E estimates: warped where the likelihood is a table.
 
     Args:
         predicted: of the numbers themselves, shape (E,).
@@ -198,7 +199,7 @@ def warped(predicted: Any, tables: Mapping[int, LikelihoodTable], *, xp: Any = n
 
 
 def _through(found: Derivatives, i: int, slope: float, bend: float) -> None:
-    """The derivatives of estimate i, changed into those of a function of it with these derivatives."""
+    """Chain rule in place: derivatives of prediction i become those of a function of it with this slope and bend."""
     by_t, by_nuisance = float(found.by_t[i]), found.by_nuisance[i].copy()
     found.by_t_twice[i] = bend * by_t**2
     found.by_t_nuisance[i] = slope * found.by_t_nuisance[i] + bend * by_t * by_nuisance

@@ -114,14 +114,14 @@ def _data(
 
 @dataclass(frozen=True, kw_only=True)
 class DataReduction:
-    """Integration of nuisances as a linear map of the data.
+    """Integration over nuisances as a linear map of the data.
 
     Attributes:
         reduce: from w_0 to the offset of the reduced model, shape (R', R).
         model: the reduced model, R' rows.
-        stacked: columns of what stays, parameters and kept nuisances, in the rows of the data, shape (R, P + kept).
-        integrated: the model of what is integrated, with no other nuisances.
-        prior: covariance of the integrated nuisances.
+        stacked: columns of the parameters and the kept nuisances in the rows of the data, shape (R, P + kept).
+        integrated: the model with the integrated nuisances alone.
+        prior: prior covariance of the integrated nuisances.
     """
 
     reduce: FloatArray

@@ -68,13 +68,13 @@ class UncertainSize:
 def uncertain_sizes(
     combination: Combination, family: CorrelationFamily, loading: FloatArray, correlation: FloatArray
 ) -> tuple[UncertainSize, ...]:
-    """The sizes that are uncertain.
+    """The uncertain sizes of a combination.
 
     Args:
         combination: N nuisances with a prior.
         family: their C(r).
-        loading: effect of the nuisances on the data, shape (R, N); one without any does not count.
-        correlation: C at the coefficients that are looked at, shape (N, N).
+        loading: effect of the nuisances on the data, shape (R, N); a nuisance without effect is ignored.
+        correlation: C at the coefficients in use, shape (N, N).
 
     Raises:
         OptionError: a source is correlated with nuisances of others, so that its size is not its own; its matrix is no
@@ -142,8 +142,9 @@ def tail_degrees(sizes: Sequence[UncertainSize], model: LinearModel, correlation
 
     Given the scales everything is Gaussian, so that a tail is that of the scales.  Where all sizes of a set become large
     together, s_k = t, the density of t falls like :math:`t^{-A - 1}` with A the sum of their alpha_k less the slope of the
-    log evidence in log t, and what the data do not determine without them has a variance that grows like t: a tail as that
-    of Student's t with 2 A degrees of freedom, without moments of that order and above.  The slowest set counts.
+    log marginal likelihood in log t.  The variance of what the data do not determine without these sources grows like t: a
+    tail as that of Student's t with 2 A degrees of freedom, without moments of that order and above.  The slowest set
+    counts.
 
     Args:
         sizes: m of them.
@@ -177,7 +178,7 @@ def _sets(count: int) -> Iterator[BoolArray]:
 
 
 def _far(model: LinearModel, correlation: FloatArray) -> tuple[float, FloatArray]:
-    """Log evidence without chi2, which is bounded, and variances of parameters and nuisances."""
+    """Log marginal likelihood without chi2, which is bounded, and variances of parameters and nuisances."""
     solution = solve(model, correlation)
     logdet = np.linalg.slogdet(marginal_covariance(model, correlation))[1] - np.linalg.slogdet(solution.covariance)[1]
     return -float(logdet) / 2, np.concatenate([np.diag(solution.covariance), solution.nuisance_variance])

@@ -11,7 +11,6 @@ from bayescomb.inputs.combination import Combination
 
 if TYPE_CHECKING:
     from bayescomb.fit.profile import ProfileResult
-    from bayescomb.inputs.theory.predictions import Prediction
     from bayescomb.output.analysis import Beyond
     from bayescomb.sampling.posterior.summary import Sampled
 
@@ -31,7 +30,6 @@ __all__ = [
     "origin_notes",
     "origin_sentence",
     "page_settings",
-    "predictions_in_use",
     "quoting_note",
     "reconstructed_note",
     "settings",
@@ -97,7 +95,7 @@ def extraction_sentence(combination: Combination) -> str:
     factors = "" if scales.mu_r == scales.mu_f == 1 else f" x ({scales.mu_r:g}, {scales.mu_f:g})"
     varied = "fixed" if scales.treatment == "fixed" else f"{scales.treatment} between energies, {scales.prior} prior"
     numerical = ", numerical errors of the prediction included" if extraction.numerical_errors else ""
-    correlated = ", ".join(p.name for p in predictions_in_use(combination) if p.correlated_errors.size)
+    correlated = ", ".join(p.name for p in combination.predictions_in_use if p.correlated_errors.size)
     if extraction.numerical_errors and correlated:
         numerical += f" (of {correlated} also those common to masses, scales and PDF members)"
     dropped = f"; not compared: {', '.join(extraction.drop)}" if extraction.drop else ""
@@ -112,7 +110,7 @@ def origin_notes(combination: Combination) -> tuple[str, ...]:
     extraction = combination.extraction_in_force
     origins: dict[str, list[str]] = {}
     rates: dict[str, list[str]] = {}
-    for prediction in predictions_in_use(combination):
+    for prediction in combination.predictions_in_use:
         if prediction.origin:
             origins.setdefault(prediction.origin, []).append(prediction.name)
         counts = extraction is not None and extraction.distributions[prediction.name] != "normalised"
@@ -121,12 +119,6 @@ def origin_notes(combination: Combination) -> tuple[str, ...]:
                 rates.setdefault(f"{significant(100 * size)} % ({source})", []).append(prediction.name)
     stated = [f"prediction {', '.join(names)}: {origin}" for origin, names in origins.items()]
     return (*stated, *(f"rate of {', '.join(names)} open within {size}" for size, names in rates.items()))
-
-
-def predictions_in_use(combination: Combination) -> list[Prediction]:
-    """Predictions that the extraction in force uses; none without one."""
-    extraction = combination.extraction_in_force
-    return [p for p in combination.predictions if extraction is not None and p.name in extraction.distributions]
 
 
 def blinding_note(combination: Combination) -> str:
@@ -175,7 +167,7 @@ def shifted_results(combination: Combination) -> frozenset[str]:
 
 def quoting_note(combination: Combination) -> str:
     """Warning that the mass rests on leading-order predictions; empty where none is used."""
-    low = [p.name for p in predictions_in_use(combination) if not p.quotable]
+    low = [p.name for p in combination.predictions_in_use if not p.quotable]
     return f"NOT FOR QUOTING: the mass rests on leading-order predictions ({', '.join(low)})" if low else ""
 
 
@@ -321,7 +313,7 @@ def short_notes(combination: Combination) -> str:
     """The notes in a few words, for a strip below a figure; empty without any."""
     notes = ["BLINDED"] if combination.blinding is not None else []
     notes += ["leading order: not for quoting"] if quoting_note(combination) else []
-    notes += dict.fromkeys(p.origin for p in predictions_in_use(combination) if p.origin)
+    notes += dict.fromkeys(p.origin for p in combination.predictions_in_use if p.origin)
     notes += ["reconstructed inputs"] if reconstructed_note(combination) else []
     return ", ".join(notes)
 

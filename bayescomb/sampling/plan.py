@@ -316,9 +316,7 @@ def _with_coefficients(
 
 
 def _kept_nuisances(family: CorrelationFamily, sampled: IntArray, sizes: tuple[UncertainSize, ...]) -> IntArray:
-    members = [b.nuisances for b in family.blocks if np.isin(b.coefficients, sampled).any()]
-    members += [size.nuisances for size in sizes]
-    return np.unique(np.concatenate(members)) if members else np.zeros(0, dtype=np.intp)
+    return np.unique(np.concatenate([family.linked(sampled), *(size.nuisances for size in sizes)]))
 
 
 @dataclass(frozen=True, kw_only=True)

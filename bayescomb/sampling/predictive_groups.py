@@ -77,7 +77,8 @@ def predictive_groups(plan: SamplingPlan, posterior: xr.Dataset, *, seed: int) -
     weights = plan.weights_of(posterior)
     own = sampling_plan(combination.saturated(), correlations="prior" if len(plan.sampled) else "nominal")
     index = [own.parameters.index(e.name) for e in combination.estimates]
-    each, blocks = np.arange(len(index))[:, None], _blocks(combination)
+    each = np.arange(len(index))
+    blocks = [each[own_estimates] for own_estimates in combination.estimate_slices]
     rng = np.random.default_rng([seed, 4])
     draws, densities, joint = [], [], []
     for start in range(0, n, CHUNK):
@@ -94,7 +95,7 @@ def predictive_groups(plan: SamplingPlan, posterior: xr.Dataset, *, seed: int) -
         root = vectors * np.sqrt(np.maximum(eigenvalues, 0.0))[:, None, :]
         white = rng.standard_normal(t.shape)
         draws.append(t + np.einsum("nij,nj->ni", np.broadcast_to(root, (len(t), *root.shape[1:])), white))
-        densities.append(left_out_densities(means - t, covariance, list(each)))
+        densities.append(left_out_densities(means - t, covariance, list(each[:, None])))
         joint.append(left_out_densities(means - t, covariance, blocks))
     coords = {"chain": posterior["chain"], "draw": posterior["draw"]}
     estimates = coords | {"estimate": [e.name for e in combination.estimates]}
@@ -141,15 +142,6 @@ def left_out_densities(residual: FloatArray, covariance: FloatArray, blocks: lis
         size = np.linalg.slogdet(inner)[1]
         columns.append(-0.5 * (own * solved).sum(axis=1) + 0.5 * size - 0.5 * len(block) * np.log(2 * np.pi))
     return np.array(columns).T
-
-
-def _blocks(combination: Combination) -> list[IntArray]:
-    """Positions of the estimates of each measurement."""
-    found, start = [], 0
-    for measurement in combination.measurements:
-        found.append(np.arange(start, start + len(measurement.estimates)))
-        start += len(measurement.estimates)
-    return found
 
 
 def predicted_estimates(combination: Combination, values: FloatArray) -> FloatArray:

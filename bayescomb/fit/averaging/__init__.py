@@ -1,4 +1,4 @@
-"""What people who average print besides the average: information weights, parts, scale factors, results of some inputs.
+"""Results beside an average: information weights, relative errors, scale factors, averages of some inputs.
 
 Imports what fit holds besides.  Start at information, then some_inputs.
 """

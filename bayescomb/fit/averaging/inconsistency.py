@@ -45,9 +45,9 @@ else:
 
 __all__ = ["ScaleFactors", "scale_factors", "scaled_profile"]
 
-# Of the error of the average times the root of the number of inputs; inputs with larger errors do not enter PDG's S.
+# Ceiling of errors in PDG's S, in units of the error of the average times the root of the number of inputs.
 CEILING = 3.0
-# Errors within which CODATA wants every input.
+# Number of errors within which CODATA wants every residual.
 RESIDUAL = 2.0
 
 
@@ -167,7 +167,7 @@ def _root(chi2: float, ndf: int) -> float:
 
 
 def _imprecise(combination: Combination, fit: ProfileResult, errors: np.ndarray) -> tuple[str, ...]:
-    """Estimates with an error above PDG's ceiling; of those that measure one observable directly."""
+    """Estimates with an error above PDG's ceiling, among those that measure one observable directly."""
     if combination.extraction or combination.normalise:
         return ()
     design = combination.observable_map

@@ -1,4 +1,4 @@
-r"""What each estimate contributes to each result, and how well it agrees: everything that follows from one fit.
+r"""Contribution of each estimate to each result, and its agreement with the others, all from one fit.
 
 With w_i the weights of estimate i (of the model linearised at the minimum), V the covariance of the results and
 
@@ -7,10 +7,10 @@ With w_i the weights of estimate i (of the model linearised at the minimum), V t
 (G_i the derivative of the rows of data by the measured value, r their residual, V_d their covariance, K the design), leaving
 estimate i out changes V by :math:`w_i w_i^T / q_i`, the results by :math:`-w_i u_i / q_i` and chi2 by :math:`-u_i^2 / q_i`.
 
-Definitions of Valassi and Chierici, EPJC 74 (2014) 2717, for the information :math:`I = 1 / V_{aa}` on a result a:
-the *marginal information weight* is the share of it that is lost without estimate i, :math:`1 - I_{(-i)} / I`; the
-*intrinsic* one is what the estimate knows alone, :math:`B_{ia}^2 / (\sigma_i^2 I)`, with what all together lack of 1 the
-weight of the correlations; relative importance is :math:`|w_i| / \sum_j |w_j|`.  Weights can be negative, marginal
+Definitions of Valassi and Chierici, EPJC 74 (2014) 2717, for the information :math:`I = 1 / V_{aa}` on a result a: the
+*marginal information weight* is the share of it that is lost without estimate i, :math:`1 - I_{(-i)} / I`; the *intrinsic*
+one is the information of the estimate alone, :math:`B_{ia}^2 / (\sigma_i^2 I)`, and 1 less the sum of all intrinsic ones is
+the weight of the correlations; relative importance is :math:`|w_i| / \sum_j |w_j|`.  Weights can be negative, marginal
 information weights cannot.
 
 The *order of importance* is that of the BLUE program (Nisius, EPJC 74 (2014) 3004): the most precise estimate first, then
@@ -60,7 +60,7 @@ class InformationWeights(Shown):
             where the estimate measures another observable, several, or the result is a mass) and ``marginal`` (1 where the
             result is not determined without the estimate); without ``parameter`` the variables ``error`` (total, of the
             estimate), ``pull`` (u_i / sqrt(q_i): its distance from the result without it in units of the error of that
-            distance, which is that of the combined result too) and ``chi2`` (what it adds), NaN where nothing else tests it.
+            distance, which is that of the combined result too) and ``chi2`` (its part), NaN where no other one tests it.
         correlation_weight: dim ``parameter``: 1 less all intrinsic weights, NaN where some are.
         covariance: total covariance of the estimates, dims ``estimate``, ``estimate_b``.
         order: observable -> dims ``rank``, coordinate ``estimate``: ``improvement`` (relative, by this one alone over the
@@ -83,7 +83,7 @@ class InformationWeights(Shown):
 @expects(combination="combination")
 @single_threaded
 def information_weights(combination: Combination) -> InformationWeights:
-    """Weights of the estimates, what they know, and in which order they matter, at nominal coefficients.
+    """Weights, information and order of importance of the estimates, at nominal coefficients.
 
     Sizes of uncertain sources stay at their fitted values, as in the weights of a profile.
 
@@ -113,9 +113,9 @@ def information_weights(combination: Combination) -> InformationWeights:
     tested = felt > ROUNDING * scale
     pull_of = into.T @ white.solve(inner.residual)
     names = [o.name for o in combination.results]
-    column = [fit.parameters.index(name) for name in names]
+    column = fit.positions(names)
     _, jacobian = normalised_fit(combination, fit)
-    known = np.where(fit.bound_hit, np.nan, 0.0)[column]
+    known = fit.nan_at_bound[column]
     weights = (jacobian @ solution.weights)[column] + known[:, None]
     variance = np.diag(jacobian @ solution.covariance @ jacobian.T)[column] + known
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -154,7 +154,7 @@ def information_weights(combination: Combination) -> InformationWeights:
 
 
 def _intrinsic(combination: Combination, names: list[str], covariance: FloatArray, variance: FloatArray) -> FloatArray:
-    """Shape (P, E); 0 for an estimate of other observables alone, NaN for one of several and for what is no observable."""
+    """Shape (P, E); 0 for an estimate of other observables alone, NaN for one of several and for results of another kind."""
     found = np.full((len(names), len(covariance)), np.nan)
     if combination.normalise:
         return found
@@ -169,7 +169,7 @@ def _intrinsic(combination: Combination, names: list[str], covariance: FloatArra
 
 
 def _orders(combination: Combination, covariance: FloatArray, fit: Fit) -> dict[str, xr.Dataset]:
-    """Of each observable, from the estimates that measure it alone."""
+    """Order of importance for each observable, from the estimates that measure no other."""
     values = np.array([e.value for e in combination.estimates])
     names = np.array([e.name for e in combination.estimates], dtype=object)
     design = combination.observable_map
@@ -252,7 +252,7 @@ def source_covariances(combination: Combination) -> xr.DataArray:
 
     Returns:
         Dims ``part``, ``parameter``, ``parameter_b``; parts are statistics (with inputs of which only the total is known),
-        the sources as in the inputs, sizes of uncertain ones, what couples different sources, and their sum, the total.
+        the sources as in the inputs, sizes of uncertain ones, correlations between sources, and their sum, the total.
 
     Examples:
         >>> import bayescomb as bc
@@ -278,8 +278,8 @@ def source_covariances(combination: Combination) -> xr.DataArray:
     coupling = rest_of(total, np.array(list(found.values())), scale=scale)
     found |= ({COUPLING: coupling} if coupling.any() else {}) | {TOTAL: total}
     names = [o.name for o in combination.results]
-    index = [fit.parameters.index(name) for name in names]
-    known = np.where(fit.bound_hit, np.nan, 0.0)[index]
+    index = fit.positions(names)
+    known = fit.nan_at_bound[index]
     values = np.array([part[np.ix_(index, index)] for part in found.values()]) + known + known[:, None]
     coords = {"part": list(found), "parameter": names, "parameter_b": names}
     return xr.DataArray(values, dims=("part", "parameter", "parameter_b"), coords=coords, name="covariance")

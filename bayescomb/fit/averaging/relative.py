@@ -1,9 +1,9 @@
-r"""Relative errors: what they make of a result, beside the linear combination iterated and the same errors as absolute ones.
+r"""Relative errors: the profile beside the iterated linear combination and beside the same errors taken as absolute.
 
 A relative error is a part of the true value, not of the measured one.  Taken as an absolute error it makes inputs that
 fluctuate downwards look more precise, and common ones pull the average below all inputs (Peelle's pertinent puzzle;
 D'Agostini, NIM A 346 (1994) 306).  The iterated best linear unbiased estimate (Lyons, Martin and Saxon, Phys. Rev. D 41
-(1990) 982) takes the sizes at the result, :math:`k_{ei} (B \mu)_e / x_e`, solves, and starts again until nothing moves.
+(1990) 982) takes the sizes at the result, :math:`k_{ei} (B \mu)_e / x_e`, solves, and repeats this until nothing moves.
 
 The profile minimises over the nuisances too, with predictions :math:`(B \mu)_e (1 - k_{ei} \lambda_i / x_e)`.  Its
 condition at the minimum is that of the iterated combination with the residual of each estimate times :math:`1 - k_{ei}
@@ -36,7 +36,7 @@ else:
 
 __all__ = ["RelativeReading", "iterated_combination", "relative_reading"]
 
-# Shift of a result in units of its error at which the iteration ends, and the steps that it may take.
+# Shift of a result in units of its error at which the iteration ends, and the largest number of steps.
 CONVERGED = 1e-10
 STEPS = 200
 # Chi2 by which the data prefer errors that do not scale with the value: two standard deviations.
@@ -51,7 +51,7 @@ class RelativeReading:
         values, errors: dims ``reading``, ``parameter``; readings are ``"as stated"`` (the profile), ``"iterated"`` and
             ``"absolute"``.
         chi2: dim ``reading``.
-        steps: that the iteration took.
+        steps: number of steps of the iteration.
     """
 
     values: xr.DataArray
@@ -132,7 +132,7 @@ def iterated_combination(combination: Combination) -> tuple[Combination, int]:
 
 def _fitted(combination: Combination) -> tuple[FloatArray, FloatArray, float]:
     fit, _ = normalised_fit(combination, Fitter(combination).nominal())
-    index = [fit.parameters.index(o.name) for o in combination.observables]
+    index = fit.positions(o.name for o in combination.observables)
     return fit.values[index], fit.errors[index], fit.chi2
 
 
@@ -152,11 +152,11 @@ def _measurement_at(measurement: Measurement, predicted: FloatArray) -> Measurem
         return measurement
     measured = np.array([e.value for e in measurement.estimates])
     ratio = np.divide(predicted, measured, out=np.ones_like(measured), where=measured != 0)[:, None]
-    down = -measurement.responses if measurement.down_responses is None else measurement.down_responses
-    mean = (measurement.responses - down) / 2
+    up, down = measurement.two_sided_responses
+    mean = (up - down) / 2
     return dataclasses.replace(
         measurement,
         nuisances=tuple(dataclasses.replace(n, response="absolute") for n in measurement.nuisances),
-        responses=np.where(curved, mean * ratio, measurement.responses),
+        responses=np.where(curved, mean * ratio, up),
         down_responses=None if measurement.down_responses is None else np.where(curved, -mean * ratio, down),
     )

@@ -49,7 +49,7 @@ class PartialResult:
         name: of the input that is left out, or of the group that is combined.
         values, errors: dim ``parameter``; NaN for a result that these inputs do not determine.
         chi2, ndf, p_value: of the fit; ``p_value`` is ``None`` without a degree of freedom.
-        problem: why there is nothing, empty if there is something.
+        problem: why there is no result, empty if there is one.
     """
 
     name: str
@@ -81,15 +81,15 @@ class WithoutEach(Shown):
         return f"{self.combination.name}: results without each of {counted(len(self.rows), f'{self.by}s')}"
 
     def title(self, row: PartialResult) -> str:
-        """Title of the estimate that is left out, where it is one; empty without."""
+        """Title of the estimate that is left out; empty for several estimates, or without a title."""
         members = input_groups(self.combination, self.by).get(row.name, ())
         titles = {e.name: e.title for e in self.combination.estimates}
         return titles[members[0]] if len(members) == 1 else ""
 
     def shift(self, row: PartialResult) -> tuple[xr.DataArray, xr.DataArray]:
-        """By how much a result moves without an input, and the error of that: the root of the difference of the variances.
+        """Shift of the results without an input, and its error: the root of the difference of the variances.
 
-        The combined result is the best of all inputs, so that it is uncorrelated with what it differs by from any other.
+        The combined result is the best unbiased one, so that it is uncorrelated with its difference from any other.
         """
         variance = row.errors**2 - self.whole.errors**2
         kept = variance.where(variance > ROUNDING * row.errors**2, 0.0).where(np.isfinite(variance))
@@ -104,11 +104,11 @@ class GroupResults(Shown):
         combination: the whole.
         groups: group -> its estimates.
         alone: combination of each group by itself.
-        together: all groups fitted at once, each with observables of its own: correlations between the groups tell each what
-            the others learned of common sources; ``None`` where that is impossible, see ``problem``.
-        correlation: of these, dims ``result``, ``result_b``; ``None`` with ``together``.
-        chi2: of one value for all groups less that of a value for each.
-        ndf, p_value: of it: whether the groups agree.
+        together: all groups fitted at once, each with observables of its own: correlations between the groups pass the
+            constraints of common sources from each to the others; ``None`` where that is impossible, see ``problem``.
+        correlation: correlation of these, dims ``result``, ``result_b``; ``None`` with ``together``.
+        chi2: chi2 with one value for all groups less chi2 with a value for each.
+        ndf, p_value: of this difference: whether the groups agree.
         problem: why the groups cannot be fitted together.
     """
 
@@ -136,7 +136,7 @@ def without_each(combination: Combination, *, by: InputKind = "measurement") -> 
         by: what is left out, ``"measurement"``, ``"estimate"`` or ``"experiment"``.
 
     Raises:
-        OptionError: it is none of them.
+        OptionError: ``by`` is none of these words.
         InfeasibleCorrelationError: the nominal coefficients leave the feasible set.
 
     Examples:
@@ -230,8 +230,8 @@ def _fitted(combination: Combination) -> tuple[float, xr.DataArray, xr.DataArray
     """Chi2, values and covariance of the results."""
     fit, _ = normalised_fit(combination, Fitter(combination).nominal())
     names = [o.name for o in combination.results]
-    index = [fit.parameters.index(name) for name in names]
-    known = np.where(fit.bound_hit, np.nan, 0.0)[index]
+    index = fit.positions(names)
+    known = fit.nan_at_bound[index]
     covariance = fit.covariance[np.ix_(index, index)] + known + known[:, None]
     coords = {"parameter": names}
     square = xr.DataArray(covariance, dims=("parameter", "parameter_b"), coords={**coords, "parameter_b": names})

@@ -3,8 +3,8 @@ r"""Results that cannot be negative: minimum and Delta chi2 = 1 interval of a qu
 With v the parameters at the minimum without bounds and B B^T their covariance, p = v + B z costs
 :math:`\chi^2(p) - \chi^2_\mathrm{min} = |z|^2`, and the bounded minimum is the shortest z with (v + B z)_i >= 0 for every
 bounded i: least-distance programming, solved exactly by non-negative least squares (Lawson and Hanson, Solving Least Squares
-Problems, 1974, chapter 23).  Nothing is inverted, so B may be singular.  The bounds that are met are *active*: there p is 0,
-its derivative by the data too, and what is linear of the others is that with the active ones held at 0,
+Problems, 1974, chapter 23).  Nothing is inverted, so B may be singular.  Bounds that are reached are *active*: there p and
+its derivative by the data are 0.  With the active ones held at 0 the root of the covariance of the others is
 :math:`B (1 - B_a^+ B_a)`.
 """
 
@@ -27,12 +27,12 @@ __all__ = ["bounded_interval", "bounded_minimum", "on_face", "positions", "withi
 ROUNDING = 1e-9
 # Relative rounding of a chi2 in closed form.
 EXACT = 1e-12
-# A direction of which less than this part is left after a projection is rounding.
+# What a projection leaves of a direction is rounding below this fraction.
 PARALLEL = 1e-12
 
 
 def bounded_minimum(values: FloatArray, root: FloatArray, bounded: IntArray) -> tuple[FloatArray, IntArray]:
-    """The shortest z with (v + B z)_i >= 0, and which of the bounds are active.
+    """The shortest z with (v + B z)_i >= 0, and the active bounds.
 
     Args:
         values: v, shape (P,).
@@ -71,7 +71,7 @@ def bounded_minimum(values: FloatArray, root: FloatArray, bounded: IntArray) -> 
 
 
 def within_bounds(solution: Solution, bounded: IntArray) -> tuple[Solution, IntArray]:
-    """The solution with its bounded parameters at 0 or above, and positions of those that are held at 0.
+    """The solution with its bounded parameters at 0 or above, and positions of the ones at 0.
 
     Raises:
         FitError: no values are within the bounds.

@@ -1,4 +1,4 @@
-"""Where a profiled chi2 has grown as much as the end of an interval needs: the one search of all fits."""
+"""Ends of an interval, where a profiled chi2 has grown by a given amount: the search that all fits use."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def crossing(
     outward: Callable[[float], float] | None = None,
     most: int = OUTWARD,
 ) -> float | None:
-    """Signed distance from the minimum at which chi2, all else profiled, has grown as much as is sought.
+    """Signed distance from the minimum at which chi2, all other variables profiled, has grown by the amount sought.
 
     Args:
-        excess: distance -> growth of chi2 less what is sought, below 0 at distance 0.
+        excess: distance -> growth of chi2 less the amount sought, below 0 at distance 0.
         start: where the search begins, signed; the crossing if chi2 is a parabola.
         met: excess that counts as none where a growth of 1 is sought: the search then goes from parabola to parabola before
             it brackets the crossing.
@@ -68,14 +68,14 @@ def crossing(
 
 
 def crossing_within(growth: Callable[[float], float], best: float, outer: float, *, bound: float, error: float) -> float:
-    """Where a profiled chi2 less its minimum less 1 changes its sign, or the bound if it does not before.
+    """The point where a profiled chi2 has grown by 1, or the bound if that comes first.
 
     Args:
         growth: of chi2, less 1.
-        best: where chi2 is least.
-        outer: where it has grown by 1 at least.
+        best: the minimum of chi2.
+        outer: a point where chi2 has grown by 1 at least.
         bound: that the parameter cannot go below.
-        error: of the parameter, the scale of what is sought.
+        error: error of the parameter, which sets the scale.
     """
     outer = max(outer, bound)
     if outer == best or (outer == bound and growth(bound) <= 0):

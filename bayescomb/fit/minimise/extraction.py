@@ -37,8 +37,8 @@ class ExtractionFit:
 
     Attributes:
         theta: masses and scales, shape (H,).
-        solution: everything reported, linear at the minimum.
-        up, down: signed Delta chi2 = 1 errors of the masses, parabolic ones of all else, shape (Q,).
+        solution: all Q results, linear at the minimum.
+        up, down: signed Delta chi2 = 1 errors of the masses, parabolic ones of all others, shape (Q,).
         chi2: minimum.
     """
 
@@ -58,7 +58,7 @@ def fit_extraction(
     errors: FitErrors = "minos",
     hold_scales: bool = False,
 ) -> ExtractionFit:
-    """Fit masses, scales, theory nuisances and all else.
+    """Fit masses, scales, theory nuisances and all other variables.
 
     Args:
         theory: the prediction.
@@ -66,7 +66,7 @@ def fit_extraction(
         mean: prior mean of (nuisances, eta, normal scales), shape (N + K + S,).
         correlation: their prior covariance, shape (N + K + S,) * 2.
         errors: ``"hesse"`` leaves out the search for Delta chi2 = 1.
-        hold_scales: scales with a uniform prior stay where the search for the minimum begins.
+        hold_scales: hold scales with a uniform prior at the best starting point.
 
     Raises:
         FitError: there is no minimum inside the masses of the tables, or chi2 does not grow by 1 there.
@@ -162,7 +162,7 @@ def _polished(
 
 
 def _newton(chi2: MassChi2, theta: FloatArray, held: tuple[int, ...]) -> FloatArray:
-    """Newton's steps; where they began if chi2 grows."""
+    """Newton's steps; their starting point if chi2 grows."""
     theory = chi2.theory
     found, lowest = theta, chi2.evaluate(theta)[0]
     free = np.array([i for i in range(len(theta)) if i not in {*held, *chi2.fixed}], dtype=np.intp)
@@ -187,10 +187,10 @@ def _curvature(chi2: MassChi2, theta: FloatArray, free: IntArray) -> FloatArray:
 
 
 def _crossing(chi2: MassChi2, theta: FloatArray, lowest: float, index: int, start: float) -> float:
-    """Signed distance at which chi2, all else profiled, has grown by 1.
+    """Signed distance at which chi2, all other variables profiled, has grown by 1.
 
     Raises:
-        FitError: that is outside of the table.
+        FitError: chi2 does not grow that much within the table.
     """
     theory = chi2.theory
     end = (theory.high if start > 0 else theory.low)[index] - theta[index]

@@ -1,4 +1,4 @@
-"""Where the fit of curved formulas begins: least squares from several starts, as chi2 may have several minima."""
+"""Starting points of fits with curved formulas: least squares from several starts, as chi2 may have several minima."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from bayescomb.likelihood.nonlinear.model import NonlinearParts
 
 __all__ = ["starting_points"]
 
-# Sizes to try of a variable of which nothing is known, and the largest number of starts.
+# Sizes to try for a variable without any information.
 SIZES: Final = (1.0, 0.1, 10.0, -1.0, 0.01, 100.0, -0.1, -10.0, 1e-3, 1e3, -100.0, 1e-4, 1e4)
-# Where it may be in its range, if it has one.
+# Places to try in its range, if it has one.
 PLACES: Final = (0.5, 0.2, 0.8, 0.05, 0.95)
+# Largest number of starts.
 STARTS: Final = 40
 # Two points are one minimum if no variable differs by more than this part of itself.
 SAME: Final = 1e-4
@@ -28,8 +29,8 @@ ROUNDING: Final = 1e-9
 def starting_points(parts: NonlinearParts) -> list[FloatArray]:
     """Minima of the squares of (prediction - value) over total uncertainty, without correlations, the lowest first.
 
-    Variables that linear estimates determine begin there, those with a prior in its middle, and all others at several sizes
-    or places of their range.  Minima within all ranges come first.
+    Variables that linear estimates determine start at these values, those with a prior in its middle, and all others at
+    several sizes or places of their range.  Minima within all ranges come first.
 
     Args:
         parts: V variables.
@@ -89,7 +90,7 @@ def _variance(parts: NonlinearParts) -> FloatArray:
 
 
 def _candidates(parts: NonlinearParts, error: FloatArray) -> list[FloatArray]:
-    """Starts: what is known where it is, each size for all others together, and then mixed sizes."""
+    """Starts: known variables at their values, all others first at one size together, then at mixed sizes."""
     known = parts.hints.copy()
     linear = ~parts.map.weights.any(axis=1)
     design = parts.map.design[linear] / error[linear, None]

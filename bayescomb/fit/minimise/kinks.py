@@ -45,7 +45,7 @@ class Minimum:
     """A minimum of chi2.
 
     Attributes:
-        theta: where it is.
+        theta: its position.
         chi2: its value.
         on_kink: positions of arguments that sit on their kink, held there by opposite slopes.
         active: components of theta that a bound holds at 0.
@@ -62,7 +62,7 @@ def lowest_orthant(chi2: Objective, start: FloatArray, fixed: list[int], *, ever
 
     Args:
         chi2: the objective.
-        start: where to begin, shape (size,).
+        start: starting point, shape (size,).
         fixed: components of theta that are held.
         everywhere: with many kinked nuisances, descend from the neighbours of the result too.
     """
@@ -97,7 +97,7 @@ def other_minima(chi2: Objective, best: Minimum, start: FloatArray) -> tuple[Min
     Args:
         chi2: the objective.
         best: its lowest minimum.
-        start: where the search for the lowest one began, shape (size,).
+        start: starting point of the search for the lowest one, shape (size,).
     """
     found: list[Minimum] = []
     for theta in _minima(chi2, best, start):
@@ -111,7 +111,7 @@ def other_minima(chi2: Objective, best: Minimum, start: FloatArray) -> tuple[Min
 
 
 def _minima(chi2: Objective, best: Minimum, start: FloatArray) -> list[FloatArray]:
-    """Points that may be minima, the lowest first."""
+    """Candidates for minima, the lowest first."""
     if not chi2.kinked.size:
         return []
     if len(chi2.kinked) <= ALL_ORTHANTS:
@@ -159,7 +159,7 @@ class _OrthantSearch:
         self.branches: dict[tuple[bool, ...], FloatArray | None] = {}
 
     def settled(self, pattern: tuple[bool, ...]) -> tuple[bool, ...]:
-        """Where going from the minimum of each branch to the next ends, after as many steps as there are kinks at most."""
+        """The last pattern on the way from the minimum of each branch to the next, with one step per kink at most."""
         for _ in range(len(pattern) + 1):
             smooth = self._smooth(pattern)
             if smooth is None or sides(self.chi2, smooth) == pattern:

@@ -39,6 +39,15 @@ __all__ = [
     "sides",
 ]
 
+# Side of each kinked nuisance, True for above 0.
+Pattern = tuple[bool, ...]
+# Up to this many nuisances whose side is in question every combination of sides is tried; with more, one flip at a time.
+ALL_ORTHANTS = 6
+# A kinked nuisance this near to 0 sits on its kink.
+ON_KINK = 1e-7
+# Newton steps end at this estimated distance to the minimum, in chi2.
+NEWTON_TOLERANCE = 1e-14
+NEWTON_STEPS = 50
 # Rounds of exchanging sides, in addition to the number of kinks.
 ROUNDS = 30
 # Slopes of chi2 below this do not move a nuisance from its kink.
@@ -46,11 +55,11 @@ FLAT = 1e-7
 
 
 def lowest_of_many(chi2: Objective, start: FloatArray, fixed: list[int], *, everywhere: bool) -> FloatArray | None:
-    """The minimum that a descent from the start ends in, or a lower one that the bound does not exclude.
+    """The minimum at the end of a descent from the start, or a lower one that the bound does not exclude.
 
     Args:
         chi2: the objective.
-        start: where to begin, shape (size,).
+        start: starting point, shape (size,).
         fixed: components of theta that are held.
         everywhere: look for lower minima too.
 
@@ -74,12 +83,12 @@ def lowest_of_many(chi2: Objective, start: FloatArray, fixed: list[int], *, ever
 
 
 def others_of_many(chi2: Objective, lowest: FloatArray, start: FloatArray) -> list[FloatArray]:
-    """Where descents from the lowest minimum end once sides are exchanged that the bound leaves open, the lowest first.
+    """Ends of the descents from the lowest minimum with sides exchanged that the bound leaves open, the lowest first.
 
     Args:
         chi2: the objective.
         lowest: its lowest minimum, shape (size,).
-        start: where the search for it began, shape (size,).
+        start: starting point of the search for it, shape (size,).
     """
     search = _Descent(chi2, start, [])
     open_sides = _in_question(chi2, lowest, [])
@@ -88,7 +97,7 @@ def others_of_many(chi2: Objective, lowest: FloatArray, start: FloatArray) -> li
 
 
 def _alternatives(pattern: Pattern, positions: Sequence[int]) -> Iterable[Pattern]:
-    """Patterns with these sides exchanged: all together in every way, or one after the other if they are many."""
+    """Patterns with some of these sides exchanged: in every combination, or one at a time if they are many."""
     ways: Iterable[Sequence[int]] = [[i] for i in positions]
     if len(positions) <= ALL_ORTHANTS:
         ways = itertools.chain.from_iterable(itertools.combinations(positions, n + 1) for n in range(len(positions)))
@@ -106,7 +115,7 @@ class _Descent:
         self.passed: set[tuple[Pattern, frozenset[int]]] = set()
 
     def descend(self, pattern: Pattern) -> FloatArray | None:
-        """A minimum; ``None`` if there is none this way, or where an earlier descent has passed."""
+        """A minimum; ``None`` if the descent does not end in one, or reaches a state of an earlier descent."""
         held: frozenset[int] = frozenset()
         theta = self.start
         seen = {(pattern, held)}
@@ -169,7 +178,7 @@ class _Descent:
 
 
 def _in_question(chi2: Objective, theta: FloatArray, fixed: list[int]) -> list[int]:
-    """Kinked nuisances on whose other side a lower minimum may lie, the foremost first; all where no bound is known."""
+    """Kinked nuisances on whose other side a lower minimum may lie, the likeliest first; all where no bound is known."""
     curved = chi2.model.curved
     responses = curved.parts.responses
     kinked = chi2.kinked
@@ -213,16 +222,6 @@ def _is_above(curvature: float, gains: FloatArray, sigma: FloatArray, distance: 
     return bool((curvature * lowest**2 - slope * lowest + offset >= 0).all())
 
 
-Pattern = tuple[bool, ...]
-# Up to this many nuisances whose side is in question every combination of sides is tried; with more, one flip at a time.
-ALL_ORTHANTS = 6
-# A kinked nuisance this near to 0 sits on its kink.
-ON_KINK = 1e-7
-# Newton steps end at this estimated distance to the minimum, in chi2.
-NEWTON_TOLERANCE = 1e-14
-NEWTON_STEPS = 50
-
-
 def branch(chi2: Objective, theta: FloatArray, pattern: Sequence[bool]) -> BoolArray:
     """Side of every argument: that of the pattern for kinked ones, that of theta for the others."""
     positive = chi2.arguments(theta) >= 0
@@ -231,7 +230,7 @@ def branch(chi2: Objective, theta: FloatArray, pattern: Sequence[bool]) -> BoolA
 
 
 def sides(chi2: Objective, theta: FloatArray) -> Pattern:
-    """On which side of its kink each kinked nuisance is; True for above."""
+    """The side of its kink on which each kinked nuisance is; True for above."""
     return tuple(bool(v) for v in chi2.arguments(theta)[chi2.kinked] >= 0)
 
 
@@ -255,7 +254,7 @@ def newton(chi2: Objective, start: FloatArray, along: FloatArray, positive: Bool
 
     Args:
         chi2: the objective.
-        start: where to begin, shape (size,).
+        start: starting point, shape (size,).
         along: directions in which theta may move, shape (size, n).
         positive: side of each argument, which makes the branch.
     """

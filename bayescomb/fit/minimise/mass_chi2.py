@@ -1,10 +1,10 @@
-r"""Chi2 of masses and scales, everything linear profiled by the linear algebra, theory nuisances included.
+r"""Chi2 of masses and scales, all linear variables profiled exactly, theory nuisances included.
 
 With the observables o = c(theta) + D(theta) eta + X zeta in the rows w = K o + ... of the data and the nuisances integrated
 to the covariance V_0, the profiled chi2 is w^T V^-1 w with V = V_0 + K D C_eta D^T K^T and the free zeta at their
 generalised least squares.
 
-At the minimum a linear model touches the curved one; what is reported are linear functions of its parameters and nuisances.
+The results are linear functions of parameters and nuisances of the linear model that is tangent at the minimum.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ START_MASSES = 13
 
 @dataclass(frozen=True, kw_only=True)
 class MassChi2:
-    """Chi2 of theta with all else profiled; R rows, n predictions, K theory nuisances, S scales with a normal prior.
+    """Chi2 of theta, all other variables profiled; R rows, n predictions, K theory nuisances, S scales with a normal prior.
 
     Attributes:
         theory: the prediction.
@@ -83,7 +83,7 @@ class MassChi2:
         return value, gradient, eta
 
     def minimum(self, start: FloatArray, *, fixed: Collection[int] = ()) -> FloatArray:
-        """Where chi2 is lowest in the box of theta, from a starting point.
+        """Minimum of chi2 in the box of theta, from a starting point.
 
         Raises:
             FitError: Migrad finds no minimum.
@@ -94,7 +94,7 @@ class MassChi2:
         known: dict[bytes, tuple[float, FloatArray]] = {}
 
         def at(theta: FloatArray) -> tuple[float, FloatArray]:
-            """Minuit asks for value and gradient of a point one after the other."""
+            """Value and gradient; Minuit asks for both at a point, one after the other."""
             key = np.asarray(theta).tobytes()
             if key not in known:
                 known.clear()
@@ -318,9 +318,7 @@ def derived_solution(
 
 @dataclass(frozen=True, kw_only=True)
 class DerivedSolution:
-    """q = A p + B lambda + const, with everything that a :class:`Solution` says of p.
-
-    There are Q quantities, P parameters and N nuisances.
+    """Q quantities q = A p + B lambda + const of P parameters and N nuisances, with the properties of a :class:`Solution`.
 
     Attributes:
         inner: solution of p.
@@ -360,8 +358,8 @@ class DerivedSolution:
 
     @cached_property
     def covariance(self) -> FloatArray:
-        """Of q, shape (Q, Q); singular where the q depend on each other."""
-        # e + lambda -> (values - true q) has the coefficients (influence, reach)
+        """Covariance of q, shape (Q, Q); singular where the q depend on each other."""
+        # values - true q = influence e + reach lambda, with e the noise of the rows.
         noise = (self.influence * self.model.signs) @ self.influence.T
         total = noise + self.reach @ self.inner.correlation @ self.reach.T
         return (total + total.T) / 2
@@ -370,6 +368,16 @@ class DerivedSolution:
     def weights(self) -> FloatArray:
         """d(values)/d(measured values), shape (Q, E)."""
         return self.influence @ self.model.estimate_loading
+
+    @property
+    def pulls(self) -> FloatArray:
+        """Fitted nuisances in units of the prior width, shape (N,)."""
+        return self.inner.pulls
+
+    @property
+    def nuisance_variance(self) -> FloatArray:
+        """Post-fit variance of each nuisance, shape (N,)."""
+        return self.inner.nuisance_variance
 
     @property
     def nuisance_covariance(self) -> FloatArray:

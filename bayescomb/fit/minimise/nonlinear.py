@@ -1,8 +1,7 @@
 """Minimum of a chi2 with kinks, and its Delta chi2 = 1 errors by iminuit.
 
-The lowest minimum over the orthants of kinked nuisances (:mod:`bayescomb.fit.minimise.kinks`) is where Migrad and MINOS
-start (James and Roos, Comput. Phys. Commun. 10 (1975) 343); with many kinks, of which they know nothing, they have no part
-in it.
+Migrad and MINOS (James and Roos, Comput. Phys. Commun. 10 (1975) 343) start at the lowest minimum over the orthants of
+kinked nuisances (:mod:`bayescomb.fit.minimise.kinks`); with many kinks, for which they are not made, they are not used.
 """
 
 from __future__ import annotations
@@ -52,10 +51,10 @@ def minimise(chi2: Objective, start: FloatArray, *, fixed: dict[int, float] | No
 
     Args:
         chi2: the objective.
-        start: where to begin, shape (size,).
+        start: starting point, shape (size,).
         fixed: components of theta that are held, at these values.
-        confirm: let Migrad go on from the result of the Newton steps, unless kinks are many; without it they are trusted, as
-            in profiling, where the start is near and orthants far from it are tried only if they are few.
+        confirm: let Migrad continue from the result of the Newton steps, unless kinks are many.  Without it their result
+            stands, as in profiling, where the start is near and far orthants are tried only if they are few.
 
     Raises:
         FitError: no minimum was found.
@@ -79,13 +78,13 @@ def minimise(chi2: Objective, start: FloatArray, *, fixed: dict[int, float] | No
 def minimise_within(
     chi2: Objective, start: FloatArray, bounds: Bounds, *, fixed: dict[int, float], confirm: bool = True
 ) -> Minimum:
-    """The lowest minimum with some components of theta within ranges, by the set of bounds that hold one there.
+    """The lowest minimum with some components of theta within ranges, by an active set of bounds.
 
-    A bound joins the set where a component goes beyond it, and leaves it where chi2 falls on the allowed side.
+    A bound joins the set if its component is beyond it, and leaves the set if chi2 falls on the allowed side.
 
     Args:
         chi2: the objective.
-        start: where to begin, shape (size,).
+        start: starting point, shape (size,).
         bounds: component of theta -> ends of its range.
         fixed: components that are held, at these values.
         confirm: as :func:`minimise` takes it.
@@ -123,7 +122,7 @@ def bounded_errors(
     fixed: dict[int, float],
     minos: bool = True,
 ) -> tuple[float, float]:
-    """Distances (up, down), signed, at which the profiled chi2 has grown by 1, or to the bound before that.
+    """Distances (up, down), signed, at which the profiled chi2 has grown by 1, or to a bound if that comes first.
 
     Args:
         chi2: the objective.
@@ -132,7 +131,7 @@ def bounded_errors(
         bounds: component of theta -> ends of its range.
         error: of the component without bounds, where the search begins.
         fixed: components of theta that are held.
-        minos: begin from the answer of MINOS instead of from the error.
+        minos: start from the result of MINOS instead of from the error.
 
     Raises:
         FitError: chi2 does not grow by 1.
@@ -170,7 +169,7 @@ def _distance_below(growth: Callable[[float], float], best: float, start: float,
 def _keeps_within(
     chi2: Objective, minimum: Minimum, index: int, distance: float, bounds: Bounds, fixed: dict[int, float]
 ) -> bool:
-    """Whether the profile without bounds is within them where it has grown by 1."""
+    """Whether the profile without bounds lies within them at the distance where chi2 has grown by 1."""
     end = float(minimum.theta[index] + distance)
     return not _beyond(minimise(chi2, minimum.theta, fixed=fixed | {index: end}, confirm=False).theta, bounds)
 
@@ -181,7 +180,7 @@ def _migrad(chi2: Objective, theta: FloatArray, fixed: list[int]) -> FloatArray:
     found = np.array(minuit.values)
     if chi2.value(found) > chi2.value(theta):
         found = theta
-    # At a minimum that was found before, rounding can keep Migrad from its goal; what counts is the distance it estimates.
+    # At a minimum found before, rounding can keep Migrad from its goal; its estimated distance to the minimum counts.
     if not np.isfinite(chi2.value(found)) or not (minuit.valid or (minuit.fmin and minuit.fmin.edm < 1e-4)):
         msg = f"chi2 has no minimum that Migrad finds (estimated distance {minuit.fmin.edm if minuit.fmin else np.nan:.3g})"
         raise FitError(msg)
@@ -214,7 +213,7 @@ def delta_chi2_errors(
         index: component of theta.
         error: its error in the linearised model, where the search begins.
         fixed: components of theta that are held.
-        minos: begin from the answer of MINOS instead of from the error.
+        minos: start from the result of MINOS instead of from the error.
 
     Raises:
         FitError: chi2 does not grow by 1.
@@ -235,7 +234,7 @@ def delta_chi2_errors(
 
 
 def _crossing(chi2: Objective, minimum: Minimum, index: int, start: float, fixed: dict[int, float]) -> float:
-    """MINOS stops at a per mille of chi2; this polishes its answer, or searches where it has none."""
+    """Distance where chi2 has grown by 1: MINOS stops at a per mille of chi2, so its result is refined, or replaced."""
     best = minimum.theta
 
     def growth(distance: float) -> float:
@@ -255,7 +254,7 @@ def _crossing(chi2: Objective, minimum: Minimum, index: int, start: float, fixed
 
 
 def theta_covariance(chi2: Objective, theta: FloatArray, *, held: Collection[int] = ()) -> FloatArray:
-    """2 (d2 chi2)^-1 on the side of each kink where theta lies, 0 for what is held.
+    """2 (d2 chi2)^-1 on the side of each kink where theta lies, 0 for held components.
 
     Raises:
         UnderdeterminedError: a direction is flat.
@@ -276,7 +275,7 @@ def theta_covariance(chi2: Objective, theta: FloatArray, *, held: Collection[int
 
 
 def _alike(rows: FloatArray) -> FloatArray:
-    """Directions along which the squares of the rows are alike steep; as they are where some direction is not in them."""
+    """Directions along which the squares of the rows are equally steep; unit directions where the rows lack one."""
     _, upper = triangular(rows)
     if len(upper) < rows.shape[1]:
         return np.eye(rows.shape[1])
@@ -293,7 +292,7 @@ def separate_minima(chi2: Objective, minimum: Minimum, start: FloatArray) -> tup
     Args:
         chi2: the objective.
         minimum: the lowest.
-        start: where the search for it began, shape (size,).
+        start: starting point of the search for it, shape (size,).
     """
     found = list(other_minima(chi2, minimum, start))
     for theta in _starts(chi2)[1:]:
@@ -308,14 +307,13 @@ def separate_minima(chi2: Objective, minimum: Minimum, start: FloatArray) -> tup
 def starting_point(chi2: Objective) -> FloatArray:
     """Theta at the least squares of the estimates alone, all nuisances at their prior means.
 
-    With curved formulas it is the lowest of the minima that several starts lead to, with likelihood tables the best of the
-    starts.
+    With curved formulas it is the lowest of the minima from several starts, with likelihood tables the best of the starts.
     """
     return _starts(chi2)[0]
 
 
 def _starts(chi2: Objective) -> list[FloatArray]:
-    """Where a search for minima may begin, the best first.
+    """Starting points of a search for minima, the best first.
 
     The tail of a likelihood table may be flatter than a parabola, so that chi2 can have a minimum near that of the table and
     one near the others: each table gets a start where it has all the weight, and all others one where tables have none.

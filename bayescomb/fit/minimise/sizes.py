@@ -1,7 +1,7 @@
-"""Profile of the uncertain sizes of sources: minimised outside of the fit at given sizes, which is linear algebra.
+"""Profile of the uncertain sizes of sources: a minimisation around the fit at given sizes, which is linear algebra.
 
-With t = log s the objective is chi2(t) + sum_k [(N_k + 2 alpha_k) t_k + 2 alpha_k exp(-t_k)] less what it is where every
-nuisance is 0, so that it is a chi2 that no certain size changes.  Its gradient needs nothing but the fitted nuisances:
+With t = log s the objective is chi2(t) + sum_k [(N_k + 2 alpha_k) t_k + 2 alpha_k exp(-t_k)] less its value where every
+nuisance is 0, so that it is 0 for perfect agreement.  Its gradient needs nothing but the fitted nuisances:
 d chi2 / d t_k = - lambda_k^T C_k^+ lambda_k / s_k.
 """
 
@@ -49,12 +49,12 @@ WITHIN = 15.0
 
 @dataclass(frozen=True, kw_only=True)
 class SizeFit:
-    """Where the likelihood is largest.
+    """Sizes at a maximum of the likelihood.
 
     Attributes:
         scales: s = true variance / quoted variance, shape (m,).
         chi2: -2 log L, 0 for perfect agreement.
-        log_covariance: covariance of log s with all else profiled, shape (m, m).
+        log_covariance: covariance of log s, all other variables profiled, shape (m, m).
     """
 
     scales: FloatArray
@@ -63,7 +63,7 @@ class SizeFit:
 
 
 class SizeProfile:
-    """-2 log L of the scales, all else profiled.
+    """-2 log L of the scales, all other variables profiled.
 
     Args:
         sizes: m uncertain sizes.
@@ -84,16 +84,16 @@ class SizeProfile:
         self.weight = np.array([size.rank for size in sizes]) + self.twice_shape
 
     def minima(self, *, everywhere: bool = True) -> tuple[SizeFit, ...]:
-        """The minima that are found from quoted, smaller and larger sizes, the lowest first: tails can make several.
+        """The minima found from quoted, smaller and larger sizes, the lowest first; long tails allow several.
 
-        Two inputs that disagree can each be the one whose size is larger than quoted, so that every size is tried as the
-        larger one by itself, and all but one; of a few sizes every choice.
+        Of two inputs that disagree either can have the larger size than quoted, so that the starts have one larger size, or
+        all but one; with a few sizes every choice.
 
         Args:
-            everywhere: begin from choices of larger sizes too, not from all of them alone.
+            everywhere: start from choices of some larger sizes too, not only from none and all of them.
 
         Raises:
-            FitError: there is none within sizes wrong by a factor of 150.
+            FitError: there is no minimum within sizes wrong by a factor of 150.
         """
         smallest = np.log(self.twice_shape / self.weight)
         found: list[tuple[FloatArray, float]] = []
@@ -111,7 +111,7 @@ class SizeProfile:
         return tuple(fit for fit in fits if fit is not None)
 
     def _parabola(self, log_scales: FloatArray, chi2: float) -> SizeFit | None:
-        """The fit at a point where the objective is least; ``None`` where it is no minimum."""
+        """The fit at the lowest point of the objective; ``None`` if its second derivatives make it no minimum."""
         steps = STEP * np.eye(len(log_scales))
         second = np.array([(self.value(log_scales + h)[1] - self.value(log_scales - h)[1]) / (2 * STEP) for h in steps])
         covariance = np.linalg.inv((second + second.T) / 4)
@@ -128,17 +128,17 @@ class SizeProfile:
         return chi2 + penalty, slope - np.array([along[size.nuisances].sum() for size in self.sizes])
 
     def crossing(self, best: SizeFit, index: int, centre: float, step: float, *, growth: float = 1.0) -> float:
-        """Signed distance of a parameter from its best value at which the objective has grown, all else profiled.
+        """Signed distance of a parameter from its best value at which the objective has grown, all others profiled.
 
         Args:
             best: the minimum.
             index: position of the parameter, of the masses in an extraction.
             centre: its best value.
-            step: where to begin, with the sign of the side.
-            growth: of the objective.
+            step: first distance to try, with its sign.
+            growth: growth of the objective that is sought.
 
         Raises:
-            FitError: it does not grow that much.
+            FitError: the objective does not grow that much.
         """
         start = np.log(best.scales)
 

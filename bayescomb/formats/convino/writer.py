@@ -230,13 +230,13 @@ def _triangle(names: list[str], matrix: Any) -> list[str]:
 
 def _table(measurement: Measurement, statistical: Any) -> list[str]:
     """Header and rows."""
-    down = -measurement.responses if measurement.down_responses is None else measurement.down_responses
+    up_shifts, down_shifts = measurement.two_sided_responses
     names = [n.name for n in measurement.nuisances]
     lines = [" ".join(["", *names, *([STATISTICS] if statistical is not None else [])]).strip()]
     for i, estimate in enumerate(measurement.estimates):
         row = [
             shift_text(up, opposite, where=f"response of {estimate.name!r} to {name!r}")
-            for name, up, opposite in zip(names, measurement.responses[i], down[i], strict=True)
+            for name, up, opposite in zip(names, up_shifts[i], down_shifts[i], strict=True)
         ]
         if statistical is not None:
             row.append(number_text(statistical[i], where=f"statistical uncertainty of {estimate.name!r}"))

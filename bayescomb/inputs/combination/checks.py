@@ -113,7 +113,7 @@ def check_predictions(combination: Contents, where: str) -> None:
             known_name(name, [p.name for p in combination.predictions], kind="prediction", where=at)
         for name in extraction.drop:
             known_name(name, observables, kind="observable", where=at)
-        predicted = [name for p in combination.predictions if p.name in extraction.distributions for name in p.observables]
+        predicted = [name for p in combination.predictions_of(extraction) for name in p.observables]
         check_names(predicted, where=f"predicted observables of {at}")
         schemes: dict[str, set[str]] = {}
         for prediction in combination.predictions:

@@ -232,7 +232,7 @@ class Combination(Shown, Contents):
             extraction = self.extractions[extraction]
         extractions = {**self.extractions, extraction.name: extraction}
         result = dataclasses.replace(self, extractions=extractions, extraction=extraction.name)
-        used = {name for p in self.predictions if p.name in extraction.distributions for name in p.observables}
+        used = {name for p in self.predictions_of(extraction) for name in p.observables}
         kept = [m for m in self.measurements if any(used.intersection(e.observables) for e in m.estimates)]
         return result if len(kept) == len(self.measurements) else dataclasses.replace(result, **kept_fields(result, kept))
 

@@ -5,7 +5,6 @@ The functions of :mod:`.checks` and :mod:`.parts` take this class; :class:`bayes
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,7 +17,7 @@ from bayescomb.base.choices import Chi2Form, NuisanceValues, RepairKind, Treatme
 from bayescomb.inputs.assumptions import AssumptionSet
 from bayescomb.inputs.formulas import Curve
 from bayescomb.inputs.formulas.quantities import Quantities, quantities
-from bayescomb.inputs.measurements import Estimate, LikelihoodTable, Measurement, Nuisance
+from bayescomb.inputs.measurements import Estimate, LikelihoodTable, Measurement, Nuisance, estimate_slices
 from bayescomb.inputs.observables import Blinding, ErrorOnError, Observable, Provenance, Source
 from bayescomb.inputs.parameters import Parameter
 from bayescomb.inputs.theory.extractions import Extraction
@@ -159,8 +158,7 @@ class Contents:
     @property
     def estimate_slices(self) -> tuple[slice, ...]:
         """Slice of the estimates of each measurement within all estimates."""
-        ends = list(itertools.accumulate((len(m.estimates) for m in self.measurements), initial=0))
-        return tuple(itertools.starmap(slice, itertools.pairwise(ends)))
+        return estimate_slices(self.measurements)
 
     @property
     def nuisances(self) -> tuple[Nuisance, ...]:
@@ -195,6 +193,16 @@ class Contents:
     def extraction_in_force(self) -> Extraction | None:
         """The extraction in force, ``None`` in combination mode."""
         return self.extractions[self.extraction] if self.extraction else None
+
+    @property
+    def predictions_in_use(self) -> tuple[Prediction, ...]:
+        """The predictions of the extraction in force; none in combination mode."""
+        extraction = self.extraction_in_force
+        return self.predictions_of(extraction) if extraction else ()
+
+    def predictions_of(self, extraction: Extraction) -> tuple[Prediction, ...]:
+        """The predictions that an extraction uses, in the order of the combination."""
+        return tuple(p for p in self.predictions if p.name in extraction.distributions)
 
     @property
     def results(self) -> tuple[Observable, ...]:

@@ -11,7 +11,14 @@ from bayescomb.inputs.measurements.error_parts import (
     unsplit_label,
 )
 from bayescomb.inputs.measurements.likelihood_tables import LikelihoodTable
-from bayescomb.inputs.measurements.measurements import CovarianceKind, Estimate, FittedInput, Measurement, Nuisance
+from bayescomb.inputs.measurements.measurements import (
+    CovarianceKind,
+    Estimate,
+    FittedInput,
+    Measurement,
+    Nuisance,
+    estimate_slices,
+)
 
 __all__ = [
     "CovarianceKind",
@@ -22,6 +29,7 @@ __all__ = [
     "Nuisance",
     "asymmetric_statistics",
     "divided_variance",
+    "estimate_slices",
     "systematic_shifts",
     "unnamed_nuisances",
     "unsplit_label",

@@ -8,7 +8,7 @@ import numpy as np
 
 from bayescomb.base.arrays import FloatArray
 from bayescomb.base.errors import InvalidMatrixError
-from bayescomb.inputs.measurements.measurements import ROUNDING, CovarianceKind, Measurement, Nuisance
+from bayescomb.inputs.measurements.measurements import ROUNDING, CovarianceKind, Measurement, Nuisance, estimate_slices
 
 __all__ = ["asymmetric_statistics", "divided_variance", "systematic_shifts", "unnamed_nuisances", "unsplit_label"]
 
@@ -87,10 +87,8 @@ def divided_variance(
     if all(m.is_total for m in measurements):
         return np.zeros_like(variance), variance
     unsplit = np.zeros_like(variance)
-    first = 0
-    for measurement in measurements:
-        own = weights[:, first : first + len(measurement.estimates)]
-        first += len(measurement.estimates)
+    for measurement, position in zip(measurements, estimate_slices(measurements), strict=True):
+        own = weights[:, position]
         if measurement.is_total and measurement.statistical_covariance is not None:
             unsplit += np.einsum("pe,ef,pf->p", own, measurement.statistical_covariance, own)
     unsplit = np.minimum(unsplit, variance)

@@ -9,6 +9,7 @@ mu - k(lambda) (:mod:`bayescomb.likelihood.responses`).
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -43,6 +44,7 @@ __all__ = [
     "FittedInput",
     "Measurement",
     "Nuisance",
+    "estimate_slices",
 ]
 
 # A part of a variance is rounding below this fraction.
@@ -424,10 +426,21 @@ class Measurement:
     def all_responses(self) -> tuple[FloatArray, FloatArray]:
         """Shifts of the published values at +1 and at -1 sigma of :attr:`all_nuisances`, shape (n, n_fit + m) each."""
         fitted = self.fit_responses
-        down = -self.responses if self.down_responses is None else self.down_responses
-        return np.hstack([fitted, self.responses]), np.hstack([-fitted, down])
+        up, down = self.two_sided_responses
+        return np.hstack([fitted, up]), np.hstack([-fitted, down])
+
+    @property
+    def two_sided_responses(self) -> tuple[FloatArray, FloatArray]:
+        """Shifts at +1 and at -1 sigma of the externalised :attr:`nuisances`, shape (n, m) each."""
+        return self.responses, -self.responses if self.down_responses is None else self.down_responses
 
     @property
     def all_nuisances(self) -> tuple[Nuisance, ...]:
         """Nuisances of the fit, then those outside it."""
         return (*(self.fit.nuisances if self.fit else ()), *self.nuisances)
+
+
+def estimate_slices(measurements: Sequence[Measurement]) -> tuple[slice, ...]:
+    """Positions of the estimates of each measurement among those of all."""
+    ends = itertools.accumulate((len(m.estimates) for m in measurements), initial=0)
+    return tuple(itertools.starmap(slice, itertools.pairwise(ends)))

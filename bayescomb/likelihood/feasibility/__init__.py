@@ -1,4 +1,4 @@
-"""Which coefficients are possible: those of a box at which a family of matrices is positive semidefinite.
+"""Feasible coefficients: those of a box at which a family of matrices is positive semidefinite.
 
 Imports base only.  Start at feasibility; the geometry is in spectrahedron.
 """

@@ -21,7 +21,7 @@ __all__ = ["END_TOLERANCE", "Extremes", "extremes"]
 
 # Ends are found to this share of a range.
 END_TOLERANCE: Final = 1e-6
-# Newton decrement (squared, halved) beside the path, growth of tau from one point of it to the next, and points.
+# Path of the barrier: Newton decrement (squared, halved) of a point near it, growth of tau per point, number of points.
 NEAR_PATH: Final = 0.1
 PATH_FACTOR: Final = 12.0
 PATH_STEPS: Final = 14
@@ -37,8 +37,8 @@ class Extremes:
 
     Attributes:
         low, high: reached by feasible points, shape (k,).
-        low_bound, high_bound: what no feasible point passes, shape (k,); beside ``low`` and ``high`` to a millionth of the
-            range unless the search was ended early.
+        low_bound, high_bound: values that no feasible point passes, shape (k,); within a millionth of the range of ``low``
+            and ``high`` unless the search stopped early.
     """
 
     low: FloatArray
@@ -50,8 +50,9 @@ class Extremes:
 def extremes(family: AffineFamily, interior: Interior) -> Extremes:
     """Extremes of every coefficient over the feasible part of the box.
 
-    First along the axes through the centre and the point nearest to 0, with the bound that the matrix's null vector there
-    gives; then the ends of the box are tried with the others moved along; what is left follows the path of the barrier.
+    The search goes first along the axes through the centre and through the point nearest to 0, where the null vector of the
+    matrix gives a bound; then it tries the ends of the box with the other coefficients moved along; the remaining extremes
+    are found along the path of the barrier.
 
     Args:
         family: the matrices and the box.
@@ -100,12 +101,12 @@ class _Search:
         return np.flatnonzero(np.abs(self.bounds[side] - self.ends[side]) > self.tolerance)
 
     def _bases(self) -> list[FloatArray]:
-        """Points through which axes are looked at."""
+        """Points through which the axes are searched."""
         zero = np.clip(np.zeros_like(self.family.low), self.family.low, self.family.high)
         return [self.interior.point, zero] if self.directions is None else [self.interior.point]
 
     def _along_axes(self, point: FloatArray) -> None:
-        """How far each coefficient can go with the others held, and the bound of the null vector there."""
+        """Range of each coefficient with the others held, and the bound by the null vector at its end."""
         found = self.barrier.factor(point)
         if found is None or self.directions is not None:
             return
@@ -131,7 +132,7 @@ class _Search:
         self.ends[side][c] = best(self.ends[side][c], value)
 
     def _bound(self, c: int, side: int, columns: FloatArray | None, z: FloatArray | None = None) -> None:
-        """Tr(Z M(r)) >= 0 with the others where they help most."""
+        """Bound of one coefficient by tr(Z M(r)) >= 0, the others at the ends that allow most."""
         if not self.interior.full:
             return
         if z is None:
@@ -186,7 +187,7 @@ class _Search:
                         break
 
     def _follow(self, c: int, side: int) -> None:
-        """Along the path of the barrier until point and bound meet."""
+        """Follow the path of the barrier until point and bound meet."""
         family, barrier = self.family, self.barrier
         n, k = len(family.base), len(family.low)
         cost = 4.0 * n**3 + len(family.entries[0]) ** 2 * 8 + k**3

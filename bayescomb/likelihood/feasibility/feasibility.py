@@ -48,7 +48,7 @@ FEW: Final = 8
 
 @dataclass(frozen=True, kw_only=True)
 class FeasibleRegion:
-    """What of the box of a family is feasible.
+    """The feasible part of the box of a family.
 
     Attributes:
         status: ``"box"`` (all of it), ``"partial"``, ``"point"`` (no volume; ``centre`` is feasible) or ``"empty"``.
@@ -59,7 +59,7 @@ class FeasibleRegion:
         nominal_smallest: smallest eigenvalue at the nominal coefficients.
         share: feasible share of the volume of the box.
         share_error: its standard error, 0 where it is exact: of one coefficient, of the whole box and of no volume.
-        missing: by how much an end may lie further out, shape (k,); 0 but for large blocks, where the search was ended.
+        missing: how much further out an end may lie, shape (k,); 0 except for large blocks, whose search stops early.
     """
 
     status: Feasible
@@ -83,7 +83,7 @@ def feasible_region(family: AffineFamily, *, strict: bool = False) -> FeasibleRe
     Returns:
         The region.  For one coefficient its ends are exact; for several the share is estimated with quasi-random points.
     """
-    floor = EIGENVALUE_TOLERANCE if strict else -EIGENVALUE_TOLERANCE
+    floor = _floor(strict=strict)
 
     def smallest(r: FloatArray) -> float:
         return smallest_eigenvalue(family.matrix(r))
@@ -98,7 +98,7 @@ def feasible_region(family: AffineFamily, *, strict: bool = False) -> FeasibleRe
             status=status, low=empty, high=empty, centre=empty, smallest=nominal_smallest,
             nominal_smallest=nominal_smallest, share=share,
         )  # fmt: skip
-    if _certified(family, floor):
+    if wholly_feasible(family, strict=strict):
         middle = (family.low + family.high) / 2
         return FeasibleRegion(
             status="box", low=family.low, high=family.high, centre=middle, smallest=smallest(middle),
@@ -109,8 +109,16 @@ def feasible_region(family: AffineFamily, *, strict: bool = False) -> FeasibleRe
     return _several(family, floor, nominal_smallest)
 
 
+def _floor(*, strict: bool) -> float:
+    """Smallest allowed eigenvalue."""
+    return EIGENVALUE_TOLERANCE if strict else -EIGENVALUE_TOLERANCE
+
+
 def wholly_feasible(family: AffineFamily, *, strict: bool = False) -> bool:
-    """Whether the whole box is known to be feasible, without working out what of it is where it is not.
+    """Whether the whole box is known to be feasible: by its vertices if they are few, else by a sufficient condition.
+
+    The smallest eigenvalue is concave, so its minimum over the box lies at a vertex.  For many coefficients, E_c >= -|E_c|
+    with the matrix absolute value, so V(middle) - sum_c h_c |E_c| > 0 is sufficient.
 
     Args:
         family: the matrices and the box.
@@ -127,15 +135,7 @@ def wholly_feasible(family: AffineFamily, *, strict: bool = False) -> bool:
         >>> wholly_feasible(pair(0.9)), wholly_feasible(pair(1.1))
         (True, False)
     """
-    return _certified(family, EIGENVALUE_TOLERANCE if strict else -EIGENVALUE_TOLERANCE)
-
-
-def _certified(family: AffineFamily, floor: float) -> bool:
-    """Whether the whole box is feasible: by its vertices where they are few, else by a sufficient condition.
-
-    The smallest eigenvalue is concave, so its minimum over the box lies at a vertex.  For many coefficients, E_c >= -|E_c|
-    with the matrix absolute value, so V(middle) - sum_c h_c |E_c| > 0 is enough.
-    """
+    floor = _floor(strict=strict)
     middle, half = (family.low + family.high) / 2, (family.high - family.low) / 2
     k = len(middle)
     least = family.matrix(middle)
@@ -225,8 +225,7 @@ def _share(family: AffineFamily, floor: float) -> tuple[float, float]:
     size = len(family.base)
     number = int(np.clip(SHARE_WORK / max(size, 1) ** 3, FEWEST_POINTS, SHARE_POINTS))
     points = box_points(family.low, family.high, number)
-    _, i, j, value = family.entries
-    coefficient = family.entries[0]
+    coefficient, i, j, value = family.entries
     slopes, constants = np.zeros((0, len(family.low))), np.zeros(0)
     inside = 0
     at_once = max(1, MATRIX_ENTRIES // max(size, 1) ** 2)

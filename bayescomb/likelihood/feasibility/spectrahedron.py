@@ -55,7 +55,7 @@ class AffineFamily:
     """Matrices base + sum_c r_c patterns_c over a box of coefficients.
 
     Attributes:
-        label: what the matrices are, for messages.
+        label: name of the matrices in messages.
         base: shape (n, n).
         patterns: one row per coefficient, the symmetric matrix flat, shape (k, n * n); sparse, because a coefficient of a
             pair fills two entries.
@@ -128,7 +128,7 @@ class Interior:
     """A point well inside the feasible set, and the face of the matrices that it spans.
 
     Attributes:
-        point: r, shape (k,); where nothing is feasible the one that comes nearest.
+        point: r, shape (k,); where nothing is feasible, the point of largest smallest eigenvalue found.
         range: orthonormal basis of the range of M(r), shape (n, rank).
         directions: orthonormal directions in which r can move, shape (k, d): all, unless M leaves its range in some.
     """
@@ -144,7 +144,7 @@ class Interior:
 
 
 class Barrier:
-    """-log det M(r) + shift and the box's own barrier, with derivatives along the directions of a face.
+    """The barrier -log det (M(r) + shift) and that of the box, with derivatives along the directions of a face.
 
     Args:
         family: the matrices and the box.
@@ -256,7 +256,7 @@ class Barrier:
 
 
 def interior_point(family: AffineFamily) -> Interior:
-    """A point of the box where M is as definite as it gets, away from all sides: the analytic centre of the feasible set."""
+    """The analytic centre of the feasible set: a point of the box away from all its sides."""
     middle = (family.low + family.high) / 2
     start = _definite_start(family, middle)
     zero = np.zeros(len(middle))
@@ -277,7 +277,7 @@ def interior_point(family: AffineFamily) -> Interior:
 
 
 def _definite_start(family: AffineFamily, middle: FloatArray) -> FloatArray | None:
-    """A point inside the box at which M is definite, between its middle and a likely one; ``None`` if none is seen."""
+    """A point at which M is definite, between the middle of the box and a likely point; ``None`` if none is found."""
     for target in (middle, np.clip(np.zeros_like(middle), family.low, family.high), family.nominal):
         for share in (0.5, 0.25, 0.1, 0.03, 0.01, 0.003, 0.001):
             point = target + share * (middle - target)

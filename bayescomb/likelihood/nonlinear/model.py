@@ -8,7 +8,7 @@ singular prior), and tied to the nuisances by rows without noise, R^+ T lambda -
 (Neyman), the free nuisances and z.  Its algebra integrates or profiles the nuisances at given q exactly, whatever their
 number.
 
-What the estimates are as a function of the variables is an :class:`Mapping`.
+The estimates as a function of the variables are a :class:`Mapping`.
 """
 
 from __future__ import annotations
@@ -32,27 +32,27 @@ from bayescomb.likelihood.responses import Responses, on_prediction, warped
 
 __all__ = ["Curved", "Mapping", "NonlinearModel", "NonlinearParts", "mapping", "nonlinear_model", "nonlinear_parts"]
 
-# Directions of the explicit functionals with a prior variance below this share of the largest are none.
+# Directions of the explicit functionals with a prior variance below this share of the largest are dropped.
 RANK_TOLERANCE = 1e-10
 
 
 @dataclass(frozen=True, kw_only=True)
 class NonlinearParts:
-    """What does not depend on the prior of the nuisances; E estimates, N nuisances with and F without a prior.
+    """Parts that do not depend on the prior of the nuisances; E estimates, N nuisances with and F without a prior.
 
     Attributes:
         observables, free, bound: names of the variables, the free nuisances, and the N others.
         pearson: whether the weights of the estimates follow the prediction.
-        counted: whose weights do then, shape (E,): a stated prior is no count, and keeps its width.
+        counted: estimates whose weights do, shape (E,): all but stated priors, which keep their widths.
         measured: x, shape (E,).
         map: from variables to estimates.
-        hints: where each variable may begin, NaN where nothing tells, shape (V,).
-        ranges: its ends, infinite where it has none, shape (V, 2).
+        hints: starting value of each variable, NaN where none is known, shape (V,).
+        ranges: ends of the range of each variable, infinite where it has none, shape (V, 2).
         factor: L with L^T L the inverse statistical covariance, shape (E, E); if that is singular, L S L^T = J.
-        signs: diagonal of J, 0 for what has no statistical variance, shape (E,).
-        shifts: what each of the N nuisances adds to each prediction, 0 for explicit ones, shape (E, N).
+        signs: diagonal of J, 0 for directions without statistical variance, shape (E,).
+        shifts: shift of each prediction by each of the N nuisances, 0 for explicit ones, shape (E, N).
         centre: values of the N nuisances at which their shifts are 0.
-        explicit: positions among the N nuisances; all that shift what a likelihood table is about are.
+        explicit: positions of the explicit ones among the N nuisances, all that shift an estimate with a table included.
         constant: part of chi2 that nothing can change.
         responses: of the predictions to (explicit, free) nuisances.
         data_loading, data_design, data_offset, data_signs: rows of the fitted inputs' nuisances, over the N nuisances and
@@ -176,7 +176,7 @@ class Curved:
     """Predictions as a function of theta = (observables, free nuisances, z).
 
     Attributes:
-        parts: what does not depend on the prior.
+        parts: the parts that do not depend on the prior.
         mean: T m, values of the functionals at z = 0, shape (Y,).
         basis: R, shape (Y, Z).
     """
@@ -317,7 +317,7 @@ class Mapping:
         constant: c, shape (E,).
         nodes: M trees.
         weights: W, shape (E, M).
-        tables: position of an estimate -> the table of points that its likelihood is.
+        tables: position of an estimate -> its likelihood table.
     """
 
     variables: tuple[str, ...]
@@ -346,7 +346,7 @@ class Mapping:
         return t + xp.sum(self.weights * xp.stack(curved), axis=1)
 
     def compared(self, variables: Any) -> FloatArray:
-        """What the values of the estimates are compared with, shape (E,): t, warped where the likelihood is a table."""
+        """The predictions as compared with the values of the estimates, shape (E,): t, warped where there is a table."""
         return np.asarray(warped(self.value(variables), self.tables))
 
     def jacobian(self, variables: FloatArray) -> FloatArray:

@@ -21,7 +21,7 @@ else:
 
 __all__ = ["CORRELATED", "NUMERICAL", "RATE", "SCALE_POINTS", "Curves", "interpolation_quality", "prediction_curves"]
 
-# (mu_R, mu_F) of the usual seven-point variation besides the centre.
+# (mu_R, mu_F) of the usual seven-point variation, without the centre.
 SCALE_POINTS: Final = ((2.0, 1.0), (0.5, 1.0), (1.0, 2.0), (1.0, 0.5), (2.0, 2.0), (0.5, 0.5))
 # Beginnings of the names of nuisances of a bin, or of a rate.
 NUMERICAL: Final = "numerical"
@@ -105,7 +105,7 @@ def _scale_shapes(prediction: Prediction, central: Variant) -> FloatArray:
 def _shifts(prediction: Prediction, extraction: Extraction, central: Variant) -> tuple[tuple[str, ...], FloatArray]:
     """Names of the nuisances and their relative shifts per unit, shape (K, M, B)."""
     pdf = extraction.pdf
-    # Members are given at factors of 1, whatever the factors of the central prediction
+    # Members are given at factors of 1, also where the central prediction has others.
     at = Variant(pdf.set, 0, pdf.shifts_at or central.scale_choice, 1.0, 1.0)
     names: list[str] = []
     shifts: list[FloatArray] = []
@@ -121,16 +121,12 @@ def _shifts(prediction: Prediction, extraction: Extraction, central: Variant) ->
         low, high = (prediction.curve(at._replace(member=m)) / centre for m in pdf.alpha_s)
         names.append("alpha_s")
         shifts.append((high - low) / 2)
-    if extraction.numerical_errors:
-        relative = prediction.numerical_error(central) / prediction.curve(central)
-        for i, observable in enumerate(prediction.observables):
-            names.append(f"{NUMERICAL} {observable}")
-            shifts.append(relative * np.eye(len(prediction.bins))[i])
+    numerical = {NUMERICAL: prediction.numerical_error(central)} if extraction.numerical_errors else {}
     if extraction.numerical_errors and prediction.correlated_errors.size:
-        relative = prediction.correlated_error(central) / prediction.curve(central)
-        for i, observable in enumerate(prediction.observables):
-            names.append(f"{CORRELATED} {observable}")
-            shifts.append(relative * np.eye(len(prediction.bins))[i])
+        numerical[CORRELATED] = prediction.correlated_error(central)
+    for label, error in numerical.items():
+        names += [f"{label} {observable}" for observable in prediction.observables]
+        shifts += [error / prediction.curve(central) * unit for unit in np.eye(len(prediction.bins))]
     if extraction.rate_errors and extraction.distributions[prediction.name] != "normalised":
         for source, size in prediction.rate_errors.items():
             names.append(f"{RATE} {source}")

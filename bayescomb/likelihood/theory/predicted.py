@@ -6,7 +6,7 @@ y = log2 of that on mu_F that passes through all seven points of the usual varia
 .. math:: T_b(m, x, y) = P_b(m) \exp \sum_k c_{kb}(m) \varphi_k(x, y), \qquad
           \varphi = (x, x^2, y, y^2, xy, xy(x + y)/2).
 
-PDF members, numerical errors and what is open about a rate are relative shifts :math:`d_{kb}(m)` per unit of a nuisance
+PDF members, numerical errors and uncertainties of a rate are relative shifts :math:`d_{kb}(m)` per unit of a nuisance
 eta_k, so that given masses and scales the prediction is linear in the nuisances.  Numerical errors have their sizes at the
 central scales.  A normalised distribution divides by the sum over its bins, to first order in eta.  The measured one is
 normalised to first order too, at its measured values o: with S the sum of the measured bins, observables are S t(m) + a o
@@ -17,6 +17,7 @@ keep the sum of the bins are free.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
 
@@ -42,7 +43,7 @@ class Theory:
     The observables are o = select (c(theta) + D(theta) eta) + free zeta.
 
     Attributes:
-        extraction: what it was made for.
+        extraction: the extraction that it was made for.
         predictions: the tables in use.
         masses, scales: names of the parameters theta, masses (GeV) first; scales are log2 of a factor.
         scale_correlation: of the normal prior of the scales at nominal, shape (S, S); no rows for a uniform prior, whose
@@ -98,7 +99,7 @@ class Theory:
 
     @property
     def sources(self) -> dict[str, str]:
-        """Theory nuisance, or scale with a normal prior -> what it comes from."""
+        """Theory nuisance, or scale with a normal prior -> its source."""
         found = {name: "alpha_s" if name == "alpha_s" else "PDF" for name in self.nuisances}
         for begin, source in ((NUMERICAL, "numerical errors"), (CORRELATED, "correlated numerical errors"), (RATE, "rate")):
             found |= {name: source for name in self.nuisances if name.startswith(f"{begin} ")}
@@ -170,7 +171,7 @@ def theory(combination: Combination) -> Theory | None:
     extraction = combination.extraction_in_force
     if extraction is None:
         return None
-    predictions = [p for p in combination.predictions if p.name in extraction.distributions]
+    predictions = combination.predictions_in_use
     names = [o.name for o in combination.variables]
     curves = [prediction_curves(p, extraction) for p in predictions]
     masses = extraction.mass_parameters
@@ -178,7 +179,8 @@ def theory(combination: Combination) -> Theory | None:
     nuisances = list(dict.fromkeys(name for c in curves for name in c.nuisances))
     measured = _measured(combination)
     position = {name: i for i, name in enumerate(names)}
-    n = sum(len(p.observables) for p in predictions)
+    lengths = [len(p.observables) for p in predictions]
+    n = sum(lengths)
     select, same = np.zeros((len(names), n)), np.zeros((n, n))
     factor, shifts = np.zeros(n), np.zeros((extraction.degree + 1, len(nuisances), n))
     free, free_names, start = [], [], 0
@@ -220,7 +222,7 @@ def theory(combination: Combination) -> Theory | None:
     width = extraction.scales.bound
     return Theory(
         extraction=extraction,
-        predictions=tuple(predictions),
+        predictions=predictions,
         masses=masses,
         scales=scales,
         scale_correlation=scale_correlation(extraction, extraction.scales.nominal),
@@ -228,12 +230,10 @@ def theory(combination: Combination) -> Theory | None:
         high=np.array([min(b for _, b in e) for e in ends] + [width] * len(scales), dtype=float),
         nuisances=tuple(nuisances),
         free_names=tuple(free_names),
-        mass_index=_repeat([masses.index(extraction.masses[p.name]) for p in predictions], predictions),
+        mass_index=np.repeat([masses.index(extraction.masses[p.name]) for p in predictions], lengths),
         scale_index=_scale_index(extraction, predictions),
-        centre=np.concatenate([np.full(len(p.observables), c.centre) for p, c in zip(predictions, curves, strict=True)]),
-        half_width=np.concatenate(
-            [np.full(len(p.observables), c.half_width) for p, c in zip(predictions, curves, strict=True)]
-        ),
+        centre=np.repeat([c.centre for c in curves], lengths),
+        half_width=np.repeat([c.half_width for c in curves], lengths),
         factor=factor,
         same=same,
         base=np.concatenate([c.base for c in curves], axis=1),
@@ -267,11 +267,7 @@ def _check_masses(extraction: Extraction, masses: tuple[str, ...], ends: list[li
             raise OptionError(msg)
 
 
-def _repeat(values: list[int], predictions: list[Prediction]) -> IntArray:
-    return np.repeat(np.array(values, dtype=np.intp), [len(p.observables) for p in predictions])
-
-
-def _scale_index(extraction: Extraction, predictions: list[Prediction]) -> IntArray:
+def _scale_index(extraction: Extraction, predictions: Sequence[Prediction]) -> IntArray:
     """Positions of x and y of every predicted observable in theta, -1 with fixed scales, shape (n, 2)."""
     theta = extraction.mass_parameters + extraction.scale_parameters
     rows = []

@@ -58,10 +58,8 @@ def explorer_model(combination: Combination) -> ExplorerModel:
     kept = _kept(families, shared)
     position = {index: i for i, index in enumerate(kept)}
     numbers = {n.name: i for i, n in enumerate(bound)}
-    start, measurements = 0, []
-    for measurement in combination.measurements:
-        measurements.append(_measurement(combination, measurement, start, numbers, position))
-        start += len(measurement.estimates)
+    own = zip(combination.measurements, combination.estimate_slices, strict=True)
+    measurements = [_measurement(combination, m, estimates, numbers, position) for m, estimates in own]
     return ExplorerModel(
         name=combination.name,
         title=combination.title,
@@ -157,9 +155,9 @@ def _kept(families: dict[str, CorrelationFamily], shared: list[ExplorerSwitch]) 
 
 
 def _measurement(
-    combination: Combination, measurement: Measurement, start: int, numbers: dict[str, int], position: dict[int, int]
+    combination: Combination, measurement: Measurement, estimates: slice, numbers: dict[str, int], position: dict[int, int]
 ) -> ExplorerMeasurement:
-    """The reduced rows of one measurement; ``start`` is the position of its first estimate."""
+    """The reduced rows of one measurement, whose estimates are at these positions."""
     factor = measurement_factor(measurement, nuisance_values=combination.nuisance_values)
     nuisances, n = measurement.all_nuisances, len(measurement.estimates)
     n_fitted = len(nuisances) - len(measurement.nuisances)
@@ -185,7 +183,7 @@ def _measurement(
     return ExplorerMeasurement(
         name=measurement.name,
         experiment=measurement.experiment,
-        estimates=list(range(start, start + n)),
+        estimates=list(range(estimates.start, estimates.stop)),
         free=[nuisances[i].name for i in free],
         free_externalised=[i >= n_fitted for i in free],
         kept=[position[numbers[nuisances[bound[k]].name]] for k in kept],

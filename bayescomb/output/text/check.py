@@ -201,11 +201,8 @@ def _shifts(combination: Combination) -> Iterator[str]:
         return
     forms = Counter(n.response for n in nuisances)
     counts = ", ".join(f"{count} {form}" for form, count in forms.items())
-    two_sided = sum(
-        int((m.down_responses != -m.responses).any(axis=0).sum())
-        for m in combination.measurements
-        if m.down_responses is not None
-    )
+    shifts = (m.two_sided_responses for m in combination.measurements)
+    two_sided = sum(int((up != -down).any(axis=0).sum()) for up, down in shifts)
     opposite = "-1 sigma does the opposite of +1 sigma"
     free = [n.name for n in nuisances if n.free]
     priors = f"normal priors of unit width{f', except for the free ones: {_names(free)}' if free else ''}"
@@ -244,7 +241,7 @@ def _extraction(combination: Combination) -> Iterator[str]:
         if combination.extractions:
             yield f"extraction: none in force; defined: {_names(list(combination.extractions))}"
         return
-    used = [p for p in combination.predictions if p.name in extraction.distributions]
+    used = combination.predictions_in_use
     for mass in extraction.mass_parameters:
         ends = [(p.masses[0], p.masses[-1]) for p in used if extraction.masses[p.name] == mass]
         low, high = max(first for first, _ in ends), min(last for _, last in ends)

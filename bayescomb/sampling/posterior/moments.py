@@ -283,7 +283,7 @@ def exact_priors(combination: Combination) -> dict[str, Any]:
     """
     family = correlation_family(combination)
     coefficients = family.coefficients
-    varied = np.array([i for i, c in enumerate(coefficients) if c.varied], dtype=np.intp)
+    varied = family.varied
     match combination.treatment:
         case "covariance":
             whole = varied if wholly_feasible(total_family(combination, family, varied=varied), strict=True) else varied[:0]

@@ -113,13 +113,11 @@ class ResponseToys(SeparateDataSets):
         truth |= self._named_coefficients(coefficients[0])
         own = dict(zip(parts.bound, nuisances, strict=True))
         truth |= {f"pull[{name}]": own[name] for name in self.followed}
-        measurements, start = [], 0
-        for measurement in self.combination.measurements:
-            stop = start + len(measurement.estimates)
+        measurements = []
+        for measurement, estimates in zip(self.combination.measurements, self.combination.estimate_slices, strict=True):
             if not measurement.is_prior:  # a prior keeps its values, as the truth is drawn from it
-                measurement = self._measured(measurement, predicted[start:stop], rng)
+                measurement = self._measured(measurement, predicted[estimates], rng)
             measurements.append(measurement)
-            start = stop
         return dataclasses.replace(self.combination, measurements=tuple(measurements)), {
             name: float(value) for name, value in truth.items()
         }

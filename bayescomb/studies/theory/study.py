@@ -75,7 +75,7 @@ def theory_study(combination: Combination) -> TheoryStudy:
         OptionError: no mass is extracted.
     """
     extraction = extraction_in_force(combination)
-    used = [p for p in combination.predictions if p.name in extraction.distributions]
+    used = combination.predictions_of(extraction)
     envelope = scale_envelope(combination)
     return TheoryStudy(
         combination=combination,

@@ -102,7 +102,7 @@ def order_variants(combination: Combination, *, envelope: tuple[VariantRow, ...]
         (['NLO', 'LO'], 0.0)
     """
     extraction = extraction_in_force(combination)
-    own = {p.name: p for p in combination.predictions if p.name in extraction.distributions}
+    own = {p.name: p for p in combination.predictions_of(extraction)}
     own_order = " and ".join(dict.fromkeys(p.order for p in own.values()))
     cases = {own_order: extraction}
     for order in dict.fromkeys(p.order for p in combination.predictions):
@@ -198,7 +198,7 @@ def prediction_variants(combination: Combination) -> tuple[VariantRow, ...]:
         ['ht2', 'mt']
     """
     extraction = extraction_in_force(combination)
-    used = [p for p in combination.predictions if p.name in extraction.distributions]
+    used = combination.predictions_of(extraction)
     keys = [{(v.pdf_set, v.scale_choice) for v in p.variants if v.member == 0 and v.mu_r == v.mu_f == 1} for p in used]
     every = dict.fromkeys((v.pdf_set, v.scale_choice) for v in used[0].variants)
     common = [key for key in every if all(key in k for k in keys)]
@@ -259,7 +259,7 @@ def _rows(combination: Combination, extraction: Extraction) -> list[VariantRow]:
         )
 
     at = Variant(pdf_set=extraction.pdf.set, member=0, scale_choice=scales.choice, mu_r=scales.mu_r, mu_f=scales.mu_f)
-    lacking = [p.name for p in combination.predictions if p.name in extraction.distributions and at not in p.index]
+    lacking = [p.name for p in combination.predictions_of(extraction) if at not in p.index]
     if lacking:
         problem = f"{NOT_TABULATED} of {', '.join(lacking)}"
         return [row(mass, ndf=0, problem=problem) for mass in extraction.mass_parameters]

@@ -48,6 +48,7 @@ SPELLINGS: Final = (
     ("dlnl", "deltalnl"), ("dnll", "deltanll"),
 )  # fmt: skip
 UNIT: Final = re.compile(r"(?P<name>.*?)\s*\[(?P<unit>[^\]]*)\]")
+LIMIT: Final = re.compile(r"<\s*(?P<limit>[^@]+?)\s*@\s*(?P<level>[^%]+?)\s*%\s*(CL|C\.L\.)?")
 
 
 def read_likelihood(path: Path, *, unit: str = "") -> LikelihoodTable:
@@ -125,9 +126,6 @@ def _multiple(meaning: str, where: str) -> float | None:
         )
         raise FileFormatError(msg)
     return MEANINGS[plain]
-
-
-LIMIT: Final = re.compile(r"<\s*(?P<limit>[^@]+?)\s*@\s*(?P<level>[^%]+?)\s*%\s*(CL|C\.L\.)?")
 
 
 def is_limit(cell: str) -> bool:

@@ -43,6 +43,12 @@ OPTIONAL_BUDGET_COLUMNS: Final = ("title", "measurement")
 
 type Size = float | tuple[float, float]
 
+UNCORRELATED: Final = "uncorrelated"
+# One number for all pairs of estimates of an experiment, or a correlation matrix labelled by estimates.
+Within = Mapping[str, Any]
+# Nominal value, or nominal value and range.
+Between = Mapping[str, "float | tuple[float, float, float]"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class BudgetRow:
@@ -253,13 +259,6 @@ def unstated_pairs(budget: Budget, sets: Mapping[str, AssumptionSet]) -> Iterato
                 pair = {nuisance_name(source, first), nuisance_name(source, second)}
                 if pair not in pairs and not any(pair <= block for block in blocks):
                     yield source, first, second, experiment
-
-
-UNCORRELATED: Final = "uncorrelated"
-# One number for all pairs of estimates of an experiment, or a correlation matrix labelled by estimates.
-Within = Mapping[str, Any]
-# Nominal value, or nominal value and range.
-Between = Mapping[str, "float | tuple[float, float, float]"]
 
 
 def fields_from_dataframe(

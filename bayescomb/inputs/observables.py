@@ -17,6 +17,21 @@ from bayescomb.base.errors import RangeError
 
 __all__ = ["Blinding", "BlindingKind", "ErrorOnError", "Observable", "Provenance", "Source", "variable_name"]
 
+# Names of variables and dimensions of models and posteriors, of the potential, and of the groups, which xarray mistakes for
+# variables when it loads a tree.
+RESERVED: Final = frozenset({
+    "chain", "coefficient", "conditional", "data", "draw", "energy", "estimate", "estimate_value", "nuisance",
+    "observed_data", "parameter",
+    "posterior", "prior", "pull", "rho", "sample", "sample_stats", "scale_correlation", "theory_nuisance", "theory_pull",
+    "uncertain_size", "unconstrained", "unnormalised", "variance_scale", "white", "white_explicit", "white_nuisance",
+    "white_scales", "log_likelihood", "log_likelihood_by_measurement", "measurement", "posterior_predictive",
+})  # fmt: skip
+# Labels of entries along a coordinate ("rho[JES]"), and names that PyMC gives to transformed variables.
+OURS: Final = re.compile(r"(rho|pull|theory_pull|variance_scale|scale)\[.*|.*__|\.{1,2}|white_explicit.*")
+PREFIX: Final = "parameter "
+# netCDF allows 255 bytes.
+LONGEST: Final = 200
+
 
 @dataclass(frozen=True, kw_only=True)
 class Provenance:
@@ -119,22 +134,6 @@ class Observable:
     title: str = ""
     spectator: bool = False
     formula: str = ""
-
-
-# Names of variables and dimensions of models and posteriors, of the potential, and of the groups, which xarray mistakes for
-# variables when it loads a tree.
-RESERVED: Final = frozenset({
-    "chain", "coefficient", "conditional", "data", "draw", "energy", "estimate", "estimate_value", "nuisance",
-    "observed_data", "parameter",
-    "posterior", "prior", "pull", "rho", "sample", "sample_stats", "scale_correlation", "theory_nuisance", "theory_pull",
-    "uncertain_size", "unconstrained", "unnormalised", "variance_scale", "white", "white_explicit", "white_nuisance",
-    "white_scales", "log_likelihood", "log_likelihood_by_measurement", "measurement", "posterior_predictive",
-})  # fmt: skip
-# Labels of entries along a coordinate ("rho[JES]"), and names that PyMC gives to transformed variables.
-OURS: Final = re.compile(r"(rho|pull|theory_pull|variance_scale|scale)\[.*|.*__|\.{1,2}|white_explicit.*")
-PREFIX: Final = "parameter "
-# netCDF allows 255 bytes.
-LONGEST: Final = 200
 
 
 def variable_name(name: str) -> str:

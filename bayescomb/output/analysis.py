@@ -69,6 +69,8 @@ __all__ = [
 SAME: Final = 1e-6
 # What of a result lies beyond the ends of a likelihood table.
 Beyond = Literal["value", "interval"]
+# Tables that can be asked for.
+EVERYTHING: Final = tuple(name for name in TABLES if name != "all")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -283,10 +285,6 @@ def nuisance_covariance(fit: ProfileResult, results: Sequence[str]) -> tuple[lis
     names = [str(name) for name in fit.pulls["nuisance"].to_numpy()]
     cross = fit.cross_covariance.sel(parameter=list(results)).to_numpy()
     return [names[i] for i in kept], fit.pulls.to_numpy()[kept], np.vstack([cross[:, kept], whole[np.ix_(kept, kept)]])
-
-
-# Tables that can be asked for.
-EVERYTHING: Final = tuple(name for name in TABLES if name != "all")
 
 
 @dataclass(frozen=True, kw_only=True)

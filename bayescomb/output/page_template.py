@@ -15,6 +15,12 @@ from bayescomb.base.files.writing import written_beside
 
 __all__ = ["EXPLORER", "LINK", "PLACE", "link_from_report", "page_template"]
 
+EXPLORER: Final = "explorer.html"
+REPORT: Final = "report.html"
+LINK: Final = f'<a href="{EXPLORER}">Assumption explorer</a>'
+# Where a report without an explorer would have its link.
+PLACE: Final = f"<!-- {EXPLORER} -->"
+
 
 def page_template(path: Path, **filters: Callable[..., Any]) -> jinja2.Template:
     """The template of a page; it can include ``page_head.html``, which all pages share.
@@ -42,13 +48,6 @@ def page_template(path: Path, **filters: Callable[..., Any]) -> jinja2.Template:
     )
     environment.filters |= filters
     return environment.get_template(path.name)
-
-
-EXPLORER: Final = "explorer.html"
-REPORT: Final = "report.html"
-LINK: Final = f'<a href="{EXPLORER}">Assumption explorer</a>'
-# Where a report without an explorer would have its link.
-PLACE: Final = f"<!-- {EXPLORER} -->"
 
 
 def link_from_report(page: Path) -> bool:

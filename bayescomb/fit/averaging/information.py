@@ -48,6 +48,9 @@ __all__ = ["COUPLING", "STATISTICS", "TOTAL", "InformationWeights", "information
 
 # Smallest q_i, as a share of its parts, of an estimate that other estimates test.
 ROUNDING = 1e-9
+STATISTICS = "statistics"
+COUPLING = "between different sources"
+TOTAL = "total"
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -232,11 +235,6 @@ def best_estimate(values: ArrayLike, covariance: ArrayLike) -> tuple[float, floa
     """
     ones = np.linalg.pinv(np.asarray(covariance, dtype=float), hermitian=True).sum(axis=0)
     return float(ones @ np.asarray(values, dtype=float) / ones.sum()), float(1 / np.sqrt(ones.sum()))
-
-
-STATISTICS = "statistics"
-COUPLING = "between different sources"
-TOTAL = "total"
 
 
 @expects(combination="combination")

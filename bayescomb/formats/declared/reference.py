@@ -15,6 +15,20 @@ from bayescomb.formats.declared.quantities import MEASUREMENT_TABLES, PREDICTION
 __all__ = ["MODEL_NAME", "TABLES", "heading", "json_schema", "reference_page", "reference_text"]
 
 WIDTH: Final = 100
+DIALECT: Final = "http://json-schema.org/draft-07/schema#"  # what taplo and VS Code read
+TEXT: Final = {"type": "string"}
+# Numbers may be texts, as a spreadsheet writes them.
+NUMBER: Final = {"type": ["number", "string"]}
+PAIR: Final = {"type": "array", "minItems": 2, "maxItems": 3}
+MODEL_NAME: Final = "model.toml"
+# Path ("" is the file itself) -> table; the key of a table in the one above is the end of its path.
+TABLES: Final[dict[str, Table]] = {
+    **MODEL_TABLES,
+    **QUANTITY_TABLES,
+    **MEASUREMENT_TABLES,
+    **SET_TABLES,
+    **PREDICTION_TABLES,
+}
 
 
 def heading(path: str) -> str:
@@ -124,13 +138,6 @@ def reference_page() -> str:
     return "\n".join(lines)
 
 
-DIALECT: Final = "http://json-schema.org/draft-07/schema#"  # what taplo and VS Code read
-TEXT: Final = {"type": "string"}
-# Numbers may be texts, as a spreadsheet writes them.
-NUMBER: Final = {"type": ["number", "string"]}
-PAIR: Final = {"type": "array", "minItems": 2, "maxItems": 3}
-
-
 def json_schema() -> dict[str, Any]:
     """The schema of the whole file, as JSON takes it.
 
@@ -193,15 +200,3 @@ def _schema_of(kind: Kind, inner: str) -> dict[str, Any]:
         case Kind.NAMED:
             return {"type": "object"}
     assert_never(kind)
-
-
-MODEL_NAME: Final = "model.toml"
-
-# Path ("" is the file itself) -> table; the key of a table in the one above is the end of its path.
-TABLES: Final[dict[str, Table]] = {
-    **MODEL_TABLES,
-    **QUANTITY_TABLES,
-    **MEASUREMENT_TABLES,
-    **SET_TABLES,
-    **PREDICTION_TABLES,
-}

@@ -38,6 +38,12 @@ from bayescomb.inputs.combination import Combination
 
 __all__ = ["IntercorrelationMap", "load_result_list", "prior_blocks", "read_averaging", "read_intercorrelations"]
 
+KEYS: Final = ("ResultSetLabels", "IntercorrelationMaps", "ParameterEquivalenceLists")
+EVERY: Final = "All"
+DIAGONAL: Final = "DIAG"
+FULL: Final = "FULL"
+STRATEGIES: Final = ("SQRT", "AVG", "MIN", "MAX", "SETSQRT", "SETAVG", "SETMIN", "SETMAX")
+
 
 def read_averaging(
     results: Sequence[Path],
@@ -104,13 +110,6 @@ def load_result_list(path: Path) -> Combination:
         BayescombError: as of :func:`read_averaging`.
     """
     return read_averaging([path]).combination(path)
-
-
-KEYS: Final = ("ResultSetLabels", "IntercorrelationMaps", "ParameterEquivalenceLists")
-EVERY: Final = "All"
-DIAGONAL: Final = "DIAG"
-FULL: Final = "FULL"
-STRATEGIES: Final = ("SQRT", "AVG", "MIN", "MAX", "SETSQRT", "SETAVG", "SETMIN", "SETMAX")
 
 
 @dataclass(frozen=True, kw_only=True)

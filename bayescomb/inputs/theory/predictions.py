@@ -27,6 +27,8 @@ __all__ = ["Prediction", "ScaleFactors", "ScalePoint", "Variant", "scaled_predic
 LEADING_ORDER = "LO"
 # Shape of errors that are not given.
 NO_ERRORS = (0, 0, 0)
+# Edges and energies of two tables are the same up to this relative difference.
+SAME = 1e-9
 
 
 class Variant(NamedTuple):
@@ -191,10 +193,6 @@ class Prediction:
             )
             raise UnknownNameError(msg)
         return position
-
-
-# Edges and energies of two tables are the same up to this relative difference.
-SAME = 1e-9
 
 
 class ScalePoint(NamedTuple):

@@ -26,6 +26,14 @@ FloatArray = NDArray[np.float64]
 
 # Short names of the sums in files.
 SUM_NAMES: Final = {"statistics": "stat", "all systematics": "syst"}
+# Coefficients with a smaller part of the variance are shown by their sum only.
+SMALL: Final = 1e-3
+# Shares of single coefficients are small and need more decimals than the other parts.
+SHARE_PLACES: Final = 3
+# Information, in Monte Carlo errors, above which the data constrain a coefficient.
+TOLD: Final = 3.0
+# Numbers of a coefficient that do not refer to a result.
+SCALARS: Final = ("prior_mean", "prior_sd", "posterior_mean", "posterior_sd", "information", "information_error")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,16 +166,6 @@ def _label(row: Mapping[str, Any]) -> str:
 def _ranked(shares: FloatArray) -> list[int]:
     """Positions of the rows, that of the largest part of an error first; a result without an error does not count."""
     return [int(i) for i in np.argsort(-np.fmax.reduce(np.abs(shares), axis=1), kind="stable")] if shares.size else []
-
-
-# Coefficients with a smaller part of the variance are shown by their sum only.
-SMALL: Final = 1e-3
-# Shares of single coefficients are small and need more decimals than the other parts.
-SHARE_PLACES: Final = 3
-# Information, in Monte Carlo errors, above which the data constrain a coefficient.
-TOLD: Final = 3.0
-# Numbers of a coefficient that do not refer to a result.
-SCALARS: Final = ("prior_mean", "prior_sd", "posterior_mean", "posterior_sd", "information", "information_error")
 
 
 def shares_table(

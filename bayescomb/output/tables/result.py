@@ -56,6 +56,11 @@ FIELDS: Final = (
     "parameter", "unit", "answer", "interval", "value", "error", "statistical_error", "systematic_error", "theory_error",
     "undivided_error", "median", "low", "high", "mcse_mean", "mcse_sd",
 )  # fmt: skip
+# Parts of an error -> their keys in tables and files; any other part comes from total covariances, which do not divide it.
+PARTS: Final = {"stat": "statistical_error", "syst": "systematic_error", "theory": "theory_error"}
+UNDIVIDED: Final = "undivided_error"
+# Digits of a correlation between results.
+CORRELATION_PLACES: Final = 2
 
 
 def summary_table(
@@ -228,14 +233,6 @@ def cost_table(parameters: Sequence[Observable], comparison: Comparison | None) 
         "of the Monte Carlo."
     )
     return Table(name="coefficient_share", title=title, rows=rows, columns=columns)
-
-
-# Parts of an error -> their keys in tables and files; any other part comes from total covariances, which do not divide it.
-PARTS: Final = {"stat": "statistical_error", "syst": "systematic_error", "theory": "theory_error"}
-UNDIVIDED: Final = "undivided_error"
-
-# Digits of a correlation between results.
-CORRELATION_PLACES: Final = 2
 
 
 def part_cells(fit: ProfileResult, name: str) -> dict[str, float]:

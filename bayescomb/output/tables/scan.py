@@ -37,6 +37,7 @@ LONG: Final = 44
 SHORT: Final = 34
 ENDS: Final = "half of the difference between the upper and the lower end of the range"
 ONE_AT_A_TIME: Final = "Scan of the coefficients, one at a time or one group that moves together, the others at nominal"
+QUOTED: Final = re.compile(r"\s*(<)?\s*(\d+)(\.\d+)?\s*(\S*)\s*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,9 +271,6 @@ def _scan_error(result: ScanResult, name: str) -> float:
     """Error that sets the digits of the shifts: that of the first feasible point, as errors hardly differ between points."""
     found = (point.errors for row in result.rows for point in (*row.points, *(row.ends or ())) if point.errors is not None)
     return next((float(errors.sel(parameter=name)) for errors in found), float("nan"))
-
-
-QUOTED: Final = re.compile(r"\s*(<)?\s*(\d+)(\.\d+)?\s*(\S*)\s*")
 
 
 @dataclass(frozen=True, kw_only=True)

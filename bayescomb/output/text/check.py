@@ -27,6 +27,8 @@ __all__ = ["as_read_lines", "assumption_lines", "check_text", "combination_text"
 
 # Largest number of listed names that look alike, and of partners of each.
 FEW_ALIKE = 8
+# Names listed of a kind.
+LISTED: Final = 4
 
 
 def check_text(result: CheckResult) -> str:
@@ -93,10 +95,6 @@ def combination_text(combination: Combination) -> str:
     sizes = ("measurements", "estimates", "observables", "sources", "nuisances")
     counts = ", ".join(counted(len(getattr(combination, key)), key) for key in sizes)
     return "\n".join([header(combination), counts, *_origins(combination)])
-
-
-# Names listed of a kind.
-LISTED: Final = 4
 
 
 def as_read_lines(result: CheckResult) -> list[str]:

@@ -52,6 +52,10 @@ __all__ = [
 
 # Results that a line about another minimum has room for.
 FEW_RESULTS = 4
+# Results with a table each; more of them make a table of the largest changes.
+FEW: Final = 3
+# Rows of that table.
+TOP: Final = 20
 
 
 def number_text(value: float) -> str:
@@ -241,12 +245,6 @@ def impact_text(result: ImpactResult) -> str:
         left_out = f"\nleft out, as smaller: {counted(len(sources) - len(most), 'sources')}"
         left_out += f" and {counted(len(groups) - len(some), 'groups')}; --json has them"
     return "\n".join([header(result.combination), result.definition, table.text]) + left_out
-
-
-# Results with a table each; more of them make a table of the largest changes.
-FEW: Final = 3
-# Rows of that table.
-TOP: Final = 20
 
 
 def scan_text(result: ScanResult) -> str:

@@ -49,6 +49,10 @@ __all__ = [
 # Prior of a mass or a scale of a prediction, first column of its row: flat in a range (a logistic function of the
 # coordinate), normal, or normal and correlated between energies.
 BOXED, NORMAL, CORRELATED = 0, 1, 2
+ROOT_HALF = math.sqrt(0.5)
+PULLBACK = 5  # number of constants of the map, the first ones, that are arguments of its pullback
+# Standard deviation of the logistic distribution.
+LOGISTIC = np.pi / np.sqrt(3.0)
 
 
 @compiled()
@@ -164,10 +168,6 @@ def theta_pullback(u, value, kinds, by_value, by_u):  # type: ignore[no-untyped-
             by_u[h] = by_value[h] * (kinds[h, 2] - kinds[h, 1]) * fall / (1 + fall) ** 2 + side * (1 - fall) / (1 + fall)
         else:
             by_u[h] = by_value[h] * kinds[h, 3] - u[h]
-
-
-ROOT_HALF = math.sqrt(0.5)
-PULLBACK = 5  # number of constants of the map, the first ones, that are arguments of its pullback
 
 
 @compiled()
@@ -347,10 +347,6 @@ def coordinates_of(point: FloatArray, low: FloatArray, high: FloatArray, radial:
     above = point - low > high - point
     tail = ndtri(np.where(above, high - point, point - low) / (high - low))
     return np.where(above, -tail, tail)
-
-
-# Standard deviation of the logistic distribution.
-LOGISTIC = np.pi / np.sqrt(3.0)
 
 
 def kept_coordinates(

@@ -35,6 +35,9 @@ __all__ = [
     "theory_constants",
 ]
 
+TINY = 1e-300  # smaller numbers lose digits
+SINGULAR = 1e-16  # a pivot below this share of the diagonal is rounding
+
 
 @compiled()
 def marginal_kernel(coefficients, parameters, base, patterns, design, offset, signs):  # type: ignore[no-untyped-def]
@@ -292,10 +295,6 @@ def pivot_order(signs: FloatArray) -> IntArray:
 def pivot_signs(signs: FloatArray) -> FloatArray:
     """Signs of the pivots of V: 1 also for rows without noise, whose variance is that of their nuisances, shape (R,)."""
     return np.where(signs < 0, -1.0, 1.0)
-
-
-TINY = 1e-300  # smaller numbers lose digits
-SINGULAR = 1e-16  # a pivot below this share of the diagonal is rounding
 
 
 def packed(matrices: FloatArray) -> FloatArray:

@@ -51,6 +51,9 @@ __all__ = ["UNCORRELATED", "read_budget"]
 
 UNCORRELATED: Final = "uncorrelated"
 STATISTICAL_CORRELATION: Final = "statistical_correlation"
+# Column that patterns of estimates can replace -> key of the patterns.
+BY_PATTERN: Final = {"experiment": "experiments", "observable": "observables"}
+ORIENTATIONS: Final = ("estimates", "sources")
 
 
 def read_budget(
@@ -176,11 +179,6 @@ def _statistical_correlation(entry: Mapping[str, Any], path: Path, place: str, e
     at = [estimates.index(name) for name in matrix.names]
     correlation[np.ix_(at, at)] = values
     return correlation
-
-
-# Column that patterns of estimates can replace -> key of the patterns.
-BY_PATTERN: Final = {"experiment": "experiments", "observable": "observables"}
-ORIENTATIONS: Final = ("estimates", "sources")
 
 
 def _rows(

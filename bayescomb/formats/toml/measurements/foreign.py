@@ -51,6 +51,7 @@ from bayescomb.formats.values import named_values, text, texts
 __all__ = ["READERS", "read_convino_entry", "read_fit_entry"]
 
 BESIDE_CONVINO: Final = ("name", "experiment", "observables", "sources")
+BESIDE_FIT: Final = ("name", "experiment", "results", "free", "left_out", "priors", "sources")
 
 
 def read_convino_entry(entry: Mapping[str, Any], place: str, folder: Path, *, observables: Collection[str]) -> FileEntry:
@@ -102,9 +103,6 @@ def _convino_maps(
                 raise UnknownNameError(msg)
             maps[estimate] = {estimate: 1.0}
     return maps
-
-
-BESIDE_FIT: Final = ("name", "experiment", "results", "free", "left_out", "priors", "sources")
 
 
 def read_fit_entry(entry: Mapping[str, Any], place: str, folder: Path, *, observables: Collection[str]) -> FileEntry:

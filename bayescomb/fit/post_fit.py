@@ -1,17 +1,28 @@
-"""Nuisances after the fit: their correlations with the results, and the shift of a result by each of them."""
+"""After the fit: correlations of nuisances with results, shifts by each, and likelihood tables that end too early."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import xarray as xr
 
+from bayescomb.base.deferred import deferred
 from bayescomb.base.numerics import correlation_of, single_threaded
 from bayescomb.fit.fitter import Fitter
 from bayescomb.fit.profile import ProfileResult
+from bayescomb.inputs.combination import Combination
+from bayescomb.likelihood.nonlinear.model import mapping
 
-__all__ = ["post_fit_correlation", "post_fit_shifts"]
+if TYPE_CHECKING:
+    import xarray as xr
+else:
+    xr = deferred("xarray")
+
+__all__ = ["Beyond", "beyond_tables", "post_fit_correlation", "post_fit_shifts"]
+
+# What of a result lies beyond the ends of a likelihood table.
+Beyond = Literal["value", "interval"]
 
 
 def post_fit_shifts(fit: ProfileResult, parameter: str) -> xr.Dataset:
@@ -82,3 +93,32 @@ def post_fit_correlation(fit: ProfileResult, nuisances: Sequence[str]) -> xr.Dat
         coords={"quantity": labels, "quantity_b": labels},
         name="correlation",
     )
+
+
+def beyond_tables(fit: ProfileResult) -> dict[str, Beyond]:
+    """Estimates given as a likelihood table that ends before the fitted value, or before an end of its interval."""
+    combination = fit.combination
+    if not combination.tables:
+        return {}
+    variables = [o.name for o in combination.variables]
+    predict = mapping(combination)
+    values = fit.values.sel(parameter=variables).to_numpy()
+    covariance = np.nan_to_num(fit.covariance.sel(parameter=variables, parameter_b=variables).to_numpy())
+    slopes, reached = predict.jacobian(values), predict.value(values)
+    pulls = {str(n): float(fit.pulls.sel(nuisance=n)) for n in fit.pulls["nuisance"].to_numpy()}
+    moved = [row @ [pulls.get(n.name, 0.0) for n in m.nuisances] for m in combination.measurements for row in m.responses]
+    found: dict[str, Beyond] = {}
+    for i, table in combination.tables.items():
+        at, error = float(reached[i] - moved[i]), float(np.sqrt(slopes[i] @ covariance @ slopes[i]))
+        low, high = table.ends
+        if not low <= at <= high:
+            found[combination.estimates[i].name] = "value"
+        elif not (low <= at - error and at + error <= high) and not _at_bound(combination, i, low):
+            found[combination.estimates[i].name] = "interval"
+    return found
+
+
+def _at_bound(combination: Combination, i: int, low: float) -> bool:
+    """Whether a table begins where what it measures cannot be lower."""
+    factors = combination.estimates[i].observables
+    return low <= 0 and set(factors) <= set(combination.nonnegative) and all(x >= 0 for x in factors.values())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from bayescomb.base.numerics import correlation_of
 from bayescomb.fit.compatibility import Compatibility, compatibility, input_groups
 from bayescomb.fit.fitter import Fitter
 from bayescomb.fit.impacts import ImpactResult, impacts
+from bayescomb.fit.post_fit import Beyond, beyond_tables
 from bayescomb.fit.profile import ProfileResult, profile, require_unscaled
 from bayescomb.inputs.combination import Combination
 from bayescomb.likelihood.linear_gaussian import Solution
@@ -51,12 +52,10 @@ __all__ = [
     "Analysis",
     "AverageInputs",
     "Averages",
-    "Beyond",
     "Divided",
     "Moments",
     "analyse",
     "averages",
-    "beyond_tables",
     "divide",
     "moments",
     "nominal_fit",
@@ -67,8 +66,6 @@ __all__ = [
 
 # Pulls of a fit at other coefficients differ by more.
 SAME: Final = 1e-6
-# What of a result lies beyond the ends of a likelihood table.
-Beyond = Literal["value", "interval"]
 # Tables that can be asked for.
 EVERYTHING: Final = tuple(name for name in TABLES if name != "all")
 
@@ -84,7 +81,8 @@ class Analysis:
         combined: the profile of the observables without the prediction of an extraction, ``None`` without one.
         sampled: the posterior with its summary, ``None`` for the profile alone.
         comparison: of profile and posterior, ``None`` if there is none or it has not converged.
-        beyond: likelihood tables that end before the result or its interval, see :func:`beyond_tables`.
+        beyond: likelihood tables that end before the result or its interval, see
+            :func:`bayescomb.fit.post_fit.beyond_tables`.
     """
 
     combination: Combination
@@ -161,37 +159,6 @@ def divide(posterior: xr.DataTree, sampled: Run, combination: Combination) -> Di
     shares = variance_shares(posterior)
     with_coefficients = "rho" in posterior["posterior"]
     return Divided(shares=shares, relevance=divided_relevance(posterior, shares) if with_coefficients else None)
-
-
-def beyond_tables(fit: ProfileResult) -> dict[str, Beyond]:
-    """Estimates given as a likelihood table that ends before the fitted value, or before an end of its interval."""
-    combination = fit.combination
-    if not combination.tables:
-        return {}
-    from bayescomb.likelihood.nonlinear.model import mapping
-
-    variables = [o.name for o in combination.variables]
-    predict = mapping(combination)
-    values = fit.values.sel(parameter=variables).to_numpy()
-    covariance = np.nan_to_num(fit.covariance.sel(parameter=variables, parameter_b=variables).to_numpy())
-    slopes, reached = predict.jacobian(values), predict.value(values)
-    pulls = {str(n): float(fit.pulls.sel(nuisance=n)) for n in fit.pulls["nuisance"].to_numpy()}
-    moved = [row @ [pulls.get(n.name, 0.0) for n in m.nuisances] for m in combination.measurements for row in m.responses]
-    found: dict[str, Beyond] = {}
-    for i, table in combination.tables.items():
-        at, error = float(reached[i] - moved[i]), float(np.sqrt(slopes[i] @ covariance @ slopes[i]))
-        low, high = table.ends
-        if not low <= at <= high:
-            found[combination.estimates[i].name] = "value"
-        elif not (low <= at - error and at + error <= high) and not _at_bound(combination, i, low):
-            found[combination.estimates[i].name] = "interval"
-    return found
-
-
-def _at_bound(combination: Combination, i: int, low: float) -> bool:
-    """Whether a table begins where what it measures cannot be lower."""
-    factors = combination.estimates[i].observables
-    return low <= 0 and set(factors) <= set(combination.nonnegative) and all(x >= 0 for x in factors.values())
 
 
 def nominal_fit(combination: Combination) -> ProfileResult | None:

@@ -10,8 +10,8 @@ from bayescomb.base.rounding import significant
 from bayescomb.inputs.combination import Combination
 
 if TYPE_CHECKING:
+    from bayescomb.fit.post_fit import Beyond
     from bayescomb.fit.profile import ProfileResult
-    from bayescomb.output.analysis import Beyond
     from bayescomb.sampling.posterior.summary import Sampled
 
 __all__ = [
@@ -333,7 +333,7 @@ def beyond_notes(beyond: Mapping[str, Beyond]) -> list[str]:
     """Likelihood tables that end before the result, or before an end of its interval: what lies beyond is not measured.
 
     Args:
-        beyond: of :func:`bayescomb.output.analysis.beyond_tables`.
+        beyond: of :func:`bayescomb.fit.post_fit.beyond_tables`.
     """
     return [
         f"the fit lies beyond the likelihood table of {name}, on its continuation; give it more points"

@@ -148,7 +148,7 @@ def test_model_is_never_a_mixture_of_old_and_new_files(killed, place, form):
             assert not difference(bc.load(main_file), bc.load(write(form, old, place)))
             continue
         assert visible(place) != before
-        with pytest.raises(FileFormatError, match=r"was not finished.*--overwrite.*move those from before back from"):
+        with pytest.raises(FileFormatError, match=r"was not finished.*--overwrite.*move the old ones back from"):
             bc.load(main_file)
         aside = next(p for p in place.rglob("aside"))
         assert {name: (aside / name).read_bytes() for name in before} == before  # nothing is lost

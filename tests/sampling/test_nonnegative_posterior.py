@@ -166,7 +166,7 @@ def test_outputs_of_a_bounded_posterior(posterior, tmp_path):
     assert "nan" not in text
     with pytest.raises(PosteriorError, match="nonnegative"):
         bc.compare(again, bc.profile(two_results()))
-    with pytest.raises(OptionError, match="not linear"):
+    with pytest.raises(OptionError, match="need results that are linear"):
         bc.variance_shares(again)
     # A model that states a bound which the posterior does not have.
     tree = again.copy()

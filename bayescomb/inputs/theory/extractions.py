@@ -131,7 +131,7 @@ class ScaleChoice:
 
     @property
     def bound(self) -> float:
-        """Largest |log2| of a factor that the prior allows."""
+        """Largest absolute value of the log2 of a factor that the prior allows."""
         match self.prior:
             case "uniform":
                 return self.width

@@ -30,10 +30,10 @@ from bayescomb.fit.profile import ProfileResult
 from bayescomb.inputs.measurements import unsplit_label
 from bayescomb.inputs.observables import Observable
 from bayescomb.output.tables.table import Column, Row, Table, fixed_column, number_column, text_column
-from bayescomb.studies.comparison import Comparison
 
 if TYPE_CHECKING:
     from bayescomb.fit.compatibility import Compatibility
+    from bayescomb.studies.comparison import Comparison
 
 __all__ = [
     "PARTS",

@@ -71,7 +71,7 @@ def chi2_number(value: float | None) -> str:
 def profile_text(fit: ProfileResult) -> str:
     """Values, goodness of fit and weights."""
     from bayescomb.fit.impacts import PARTS_CLAUSE
-    from bayescomb.output.analysis import beyond_tables
+    from bayescomb.fit.post_fit import beyond_tables
 
     beyond = beyond_tables(fit)
     lines = [header(fit.combination)]

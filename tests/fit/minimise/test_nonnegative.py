@@ -199,7 +199,7 @@ def test_settings_that_do_not_go_with_bounds_are_refused(run1, tmp_path):
     assert combination.nonnegative == ("x", "y")
     with pytest.raises(OptionError, match="'normalise' divides"):
         dataclasses.replace(combination, normalise=True)
-    with pytest.raises(OptionError, match="no fit with bounds"):
+    with pytest.raises(OptionError, match="whose fit has no bounds"):
         combination.with_errors_on_errors({"jes_a": 0.3})
     with pytest.raises(OptionError, match="makes the observables functions of a mass"):
         bc.load("models/ttj_rho").with_nonnegative()

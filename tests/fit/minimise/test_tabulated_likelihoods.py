@@ -24,10 +24,10 @@ from table_models import (
 import bayescomb as bc
 from bayescomb.base.errors import OptionError
 from bayescomb.fit.fitter import Fitter
+from bayescomb.fit.post_fit import beyond_tables
 from bayescomb.inputs.serialise import combination_from_json, combination_to_json
 from bayescomb.likelihood.nonlinear.model import nonlinear_model, nonlinear_parts
 from bayescomb.likelihood.nonlinear.objective import objective
-from bayescomb.output.analysis import beyond_tables
 from bayescomb.output.statements import beyond_notes, header
 from bayescomb.output.text.fit import profile_text
 

@@ -210,7 +210,7 @@ _TEXTS = {
     "bayescomb.fit.averaging.some_inputs.WithoutEach": ("bayescomb.output.tables.some_inputs", "without_text"),
     "bayescomb.fit.impacts.ImpactResult": ("bayescomb.output.text.fit", "impact_text"),
     "bayescomb.fit.profile.ProfileResult": ("bayescomb.output.text.fit", "profile_text"),
-    "bayescomb.fit.scan.ScanResult": ("bayescomb.output.text.fit", "scan_text"),
+    "bayescomb.fit.scan.ScanResult": ("bayescomb.output.text.scan", "scan_text"),
     "bayescomb.inputs.combination.combination.Combination": ("bayescomb.output.text.check", "combination_text"),
     "bayescomb.likelihood.check.CheckResult": ("bayescomb.output.text.check", "check_text"),
     "bayescomb.sampling.posterior.summary.Sampled": ("bayescomb.output.text.posterior", "posterior_text"),

@@ -13,7 +13,8 @@ import pytest
 import bayescomb as bc
 from bayescomb.base.shown import Shown
 from bayescomb.output.text.check import check_text
-from bayescomb.output.text.fit import impact_text, profile_text, scan_text
+from bayescomb.output.text.fit import impact_text, profile_text
+from bayescomb.output.text.scan import scan_text
 
 ROOT = Path(__file__).parent.parent
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bayescomb.base.choices import TableFormat
-    from bayescomb.output.analysis import Averages
+    from bayescomb.output.averages import Averages
     from bayescomb.output.tables.table import Table
 
 __all__ = ["run_table"]
@@ -27,7 +27,7 @@ ENDINGS: Final[dict[str, TableFormat]] = {".txt": "text", ".tex": "latex", ".csv
 def run_table(options: argparse.Namespace) -> int:
     """Print tables, or write them to a file."""
     from bayescomb.fit.profile import profile
-    from bayescomb.output.analysis import EVERYTHING, averages
+    from bayescomb.output.averages import EVERYTHING, averages
     from bayescomb.output.tables.averages import average_tables
 
     asked = options.of or [DEFAULT]

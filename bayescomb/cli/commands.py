@@ -106,7 +106,7 @@ def run_profile(options: argparse.Namespace) -> int:
     """Best fit, its goodness, and the compatibility of the inputs."""
     from bayescomb.fit.compatibility import compatibility
     from bayescomb.fit.profile import profile
-    from bayescomb.output.analysis import possible_reading
+    from bayescomb.output.averages import possible_reading
     from bayescomb.output.text.fit import compatibility_text, profile_text, reading_lines
 
     combination = load_model(options)
@@ -135,7 +135,7 @@ def run_scan(options: argparse.Namespace) -> int:
     """Results along the range of every coefficient."""
     from bayescomb.fit.scan import scan
     from bayescomb.output.data.results import scan_data
-    from bayescomb.output.text.fit import scan_text
+    from bayescomb.output.text.scan import scan_text
 
     result = scan(load_model(options), points=options.points)
     show(scan_text(result), lambda: scan_data(result), options.json)

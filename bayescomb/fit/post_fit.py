@@ -12,7 +12,6 @@ from bayescomb.base.numerics import correlation_of, single_threaded
 from bayescomb.fit.fitter import Fitter
 from bayescomb.fit.profile import ProfileResult
 from bayescomb.inputs.combination import Combination
-from bayescomb.likelihood.nonlinear.model import mapping
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -100,6 +99,8 @@ def beyond_tables(fit: ProfileResult) -> dict[str, Beyond]:
     combination = fit.combination
     if not combination.tables:
         return {}
+    from bayescomb.likelihood.nonlinear.model import mapping  # which a model in closed form never needs
+
     variables = [o.name for o in combination.variables]
     predict = mapping(combination)
     values = fit.values.sel(parameter=variables).to_numpy()

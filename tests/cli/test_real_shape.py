@@ -10,7 +10,8 @@ from real_shape import CHAINS, GROUPS, NUISANCES, real_shape
 import bayescomb as bc
 from bayescomb.base.errors import InputWarning
 from bayescomb.output.text.check import check_text
-from bayescomb.output.text.fit import compatibility_text, impact_text, profile_text, scan_text
+from bayescomb.output.text.fit import compatibility_text, impact_text, profile_text
+from bayescomb.output.text.scan import scan_text
 from bayescomb.output.text_layout import wrapped
 
 

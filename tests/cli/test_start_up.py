@@ -32,7 +32,7 @@ UNUSED = {
     "bayescomb.fit.scan", "bayescomb.formats.convino", "bayescomb.formats.fits", "bayescomb.formats.hepdata",
     "bayescomb.formats.hflav", "bayescomb.formats.toml.prediction_tables", "bayescomb.formats.toml.measurements.reader",
     "bayescomb.formats.toml.parameters", "bayescomb.formats.toml.predictions", "bayescomb.inputs.blinding",
-    "bayescomb.inputs.budget", "bayescomb.inputs.traced", "bayescomb.likelihood.nonlinear",
+    "bayescomb.inputs.traced", "bayescomb.likelihood.nonlinear",
     "bayescomb.likelihood.simulation", "bayescomb.likelihood.theory", "bayescomb.likelihood.uncertain_sizes",
 }  # fmt: skip
 LABELLED = ALGEBRA | {"xarray", "pandas", "jinja2", "yaml"}  # xarray loads dask, where it is installed, and that the others

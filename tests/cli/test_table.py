@@ -11,7 +11,7 @@ import pytest
 import bayescomb as bc
 from bayescomb.base.choices import TABLES
 from bayescomb.cli.main import main
-from bayescomb.output.analysis import averages
+from bayescomb.output.averages import averages
 from bayescomb.output.tables.averages import average_tables
 
 RUN1 = "models/run1_mass"

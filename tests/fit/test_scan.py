@@ -14,7 +14,7 @@ from bayescomb.base.errors import InfeasibleCorrelationError
 from bayescomb.fit.scan import scan_curve
 from bayescomb.output.data.results import scan_data
 from bayescomb.output.tables.scan import largest_moves
-from bayescomb.output.text.fit import scan_text
+from bayescomb.output.text.scan import scan_text
 
 TABLE = Path(__file__).parents[1] / "data" / "run1_scan_table.csv"
 MEV = 1e-3

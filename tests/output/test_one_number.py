@@ -8,7 +8,8 @@ import pytest
 import bayescomb as bc
 from bayescomb.inputs.observables import variable_name
 from bayescomb.inputs.serialise import combination_to_json
-from bayescomb.output.analysis import analyse, averages, divide
+from bayescomb.output.analysis import analyse, divide
+from bayescomb.output.averages import averages
 from bayescomb.output.data.extraction import sets_data, theory_data
 from bayescomb.output.data.groups import export_groups, export_header
 from bayescomb.output.data.results import comparison_data, impact_data, posterior_data, profile_data, scan_data

@@ -9,8 +9,8 @@ import xarray as xr
 
 from bayescomb.base.files.writing import plain_value
 from bayescomb.output.statements import header_data
-from bayescomb.output.tables.impacts import SCALARS, relevance_table, shares_table
 from bayescomb.output.tables.table import by_result
+from bayescomb.output.tables.variance import SCALARS, relevance_table, shares_table
 from bayescomb.studies.theory.study import TheoryStudy
 
 if TYPE_CHECKING:  # it samples

@@ -18,7 +18,8 @@ from bayescomb.fit.profile import ProfileResult
 from bayescomb.fit.scan import ScanResult, scan, scan_curve
 from bayescomb.inputs.observables import Observable, variable_name
 from bayescomb.likelihood.check import CheckResult, check
-from bayescomb.output.analysis import Analysis, Averages, Divided, analyse, averages, divide
+from bayescomb.output.analysis import Analysis, Divided, analyse, divide
+from bayescomb.output.averages import Averages, averages
 from bayescomb.output.report.gathered.ranking import (
     NuisanceRow,
     Ranked,

@@ -23,7 +23,7 @@ from bayescomb.fit.averaging.information import TOTAL, InformationWeights
 from bayescomb.fit.averaging.relative import RelativeReading
 from bayescomb.fit.profile import ProfileResult
 from bayescomb.inputs.combination import Combination
-from bayescomb.output.analysis import EVERYTHING, Averages
+from bayescomb.output.averages import EVERYTHING, Averages
 from bayescomb.output.tables.breakdown import breakdown_table
 from bayescomb.output.tables.result import compatibility_table, correlation_table
 from bayescomb.output.tables.some_inputs import (
@@ -55,12 +55,12 @@ def average_tables(found: Averages, *, of: Collection[str] = EVERYTHING) -> dict
     """The tables of what was computed, by name; a table has no rows where there is no result.
 
     Args:
-        found: of :func:`bayescomb.output.analysis.averages`.
+        found: of :func:`bayescomb.output.averages.averages`.
         of: what was asked for.
 
     Examples:
         >>> import bayescomb as bc
-        >>> from bayescomb.output.analysis import averages
+        >>> from bayescomb.output.averages import averages
         >>> fit = bc.profile(bc.load("models/run1_mass"))
         >>> list(average_tables(averages(fit, of=["weights", "scale"]), of=["weights", "scale"]))
         ['information', 'importance', 'scale_factors']

@@ -10,7 +10,7 @@ import numpy as np
 
 from bayescomb.base.rounding import chi2_text, decimals, fixed, p_value_text, significant, with_unit
 from bayescomb.fit.impacts import ImpactResult
-from bayescomb.output.analysis import Averages
+from bayescomb.output.averages import Averages
 from bayescomb.output.tables.table import Column, Row, Table
 
 __all__ = ["breakdown_table", "input_places"]
@@ -51,7 +51,7 @@ def breakdown_table(found: Averages) -> Table:
 
     Examples:
         >>> import bayescomb as bc
-        >>> from bayescomb.output.analysis import averages
+        >>> from bayescomb.output.averages import averages
         >>> table = breakdown_table(averages(bc.profile(bc.load("models/run1_mass")), of=["breakdown"]))
         >>> [table.cells[i][1] for i in (0, 1, -4)], [table.cells[i][-1] for i in (0, 1, -4)]
         (['173.79', '0.54', '1.41'], ['172.51', '0.14', '0.33'])

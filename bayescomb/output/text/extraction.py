@@ -23,8 +23,8 @@ from bayescomb.base.rounding import (
 from bayescomb.inputs.combination import STATISTICS_GROUP, Combination
 from bayescomb.output.analysis import Divided
 from bayescomb.output.statements import header, shifted_results
-from bayescomb.output.tables.impacts import relevance_table, shares_table
 from bayescomb.output.tables.theory import envelope_table, orders_table, variants_table
+from bayescomb.output.tables.variance import relevance_table, shares_table
 from bayescomb.output.text_layout import MANY, feasibility_lines, fitting_rows, relevance_rows, shares_rows, table
 from bayescomb.studies.assumption_sets import SetComparison, SetResult
 from bayescomb.studies.theory.rate_and_shape import RateAndShape

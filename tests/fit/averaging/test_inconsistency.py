@@ -8,7 +8,7 @@ import pytest
 import bayescomb as bc
 from bayescomb.base.errors import OptionError
 from bayescomb.cli.main import main
-from bayescomb.output.analysis import averages
+from bayescomb.output.averages import averages
 from bayescomb.output.tables.averages import average_tables
 from bayescomb.output.text.fit import profile_text
 

@@ -5,7 +5,7 @@ import pytest
 from published_combinations import PUBLISHED
 
 import bayescomb as bc
-from bayescomb.output.analysis import averages
+from bayescomb.output.averages import averages
 from bayescomb.output.tables.averages import average_tables
 
 

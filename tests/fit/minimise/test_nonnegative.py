@@ -204,7 +204,7 @@ def test_settings_that_do_not_go_with_bounds_are_refused(run1, tmp_path):
     with pytest.raises(OptionError, match="makes the observables functions of a mass"):
         bc.load("models/ttj_rho").with_nonnegative()
     for refusing, said in (
-        (lambda c: bc.coverage(c, tmp_path / "study", toys=2, seed=1), "no prior to draw the truth of a posterior from"),
+        (lambda c: bc.coverage(c, tmp_path / "study", toys=2, seed=1), "no truth can be drawn"),
         (lambda c: bc.explore(c, tmp_path / "page.html"), "nonnegative"),
         (lambda c: bc.export_hepdata(bc.profile(c), tmp_path / "export"), "nonnegative"),
     ):

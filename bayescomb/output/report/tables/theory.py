@@ -17,9 +17,9 @@ from bayescomb.base.rounding import (
 )
 from bayescomb.output.report.results import Results
 from bayescomb.output.report.told.titles import coefficient_titles, estimate_titles, observable_titles
-from bayescomb.output.tables.impacts import relevance_table, shares_table
 from bayescomb.output.tables.table import Column, Table, fixed_column, number_column, text_column
 from bayescomb.output.tables.theory import envelope_table, orders_table, variants_table
+from bayescomb.output.tables.variance import relevance_table, shares_table
 from bayescomb.studies.theory.rate_and_shape import RateAndShape
 from bayescomb.studies.theory.study import TheoryFit, TheoryStudy
 

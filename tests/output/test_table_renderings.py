@@ -16,6 +16,7 @@ from bayescomb.output.data.extraction import shares_data
 from bayescomb.output.data.groups import export_groups
 from bayescomb.output.data.results import impact_data, scan_data
 from bayescomb.output.tables import impacts as impact_module
+from bayescomb.output.tables import variance
 from bayescomb.output.tables.impacts import ImpactQuantity, impact_table
 from bayescomb.output.tables.result import compatibility_table, correlation_table, summary_table, weights_table
 from bayescomb.output.tables.scan import largest_moves, moves_table, scan_table
@@ -127,5 +128,5 @@ def test_files_of_a_table_have_percent_where_json_has_the_fraction():
         {"variance": (("part", "parameter"), [[3.0], [1.0]]), "share": (("part", "parameter"), [[0.75], [0.25]])},
         {"part": ["statistics", "JES"], "kind": ("part", ["statistics", "group"]), "parameter": ["x"]},
     )
-    assert [row["share"] for row in impact_module.shares_table(shares, {}).file_rows] == [75.0, 25.0, 100.0]
+    assert [row["share"] for row in variance.shares_table(shares, {}).file_rows] == [75.0, 25.0, 100.0]
     assert shares_data(shares)["x"]["JES"] == {"kind": "group", "variance": 1.0, "share": 0.25}
